@@ -1,0 +1,172 @@
+"""The one judge: whether a record belongs to a set, from its envelope and the key chains and rosters held.
+
+The verdict is `in`, `never` or `not_now`. `never` is only what the bytes alone decide (the parser's
+refusals, a member's bad signature, a key record that contradicts itself) and may be remembered by the
+hash of the message. Everything that depends on key chain, roster or day gives `not_now`: it is kept
+bounded, not remembered as a refusal, and tried again. A record made here, pulled from a peer or read
+from a stick goes through this same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from protocol.errors import TheirFault
+from protocol.kinds.keys import Inception, KeyChain, RecoveryPolicy, Rotation, meets, sound_policy
+from protocol.kinds.roster import Leave, Roster
+from protocol.kinds.table import KINDS
+from protocol.record import Record, signed_by
+from protocol.scopes import LOCAL, PAIR, day_of
+
+Verdict = Literal["in", "never", "not_now"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict with its code ("" when in) and the neighborhood's key that signed."""
+
+    verdict: Verdict
+    code: str = ""
+    home_key: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the judge may look at besides the record.
+
+    `wanted` are the homes whose keys we need, `followed` the coalitions that we are in or were offered;
+    `policies` holds the recovery policy that each key record held sets, by (home, record id).
+    """
+
+    own_home: bytes
+    today: int
+    chains: Mapping[bytes, KeyChain] = field(default_factory=dict)
+    rosters: Mapping[bytes, Roster] = field(default_factory=dict)
+    wanted: frozenset[bytes] = frozenset()
+    policies: Mapping[tuple[bytes, bytes], RecoveryPolicy] = field(default_factory=dict)
+    followed: frozenset[bytes] = frozenset()
+
+
+def judge(record: Record, known: Known) -> Judgement:
+    """The verdict on `record`. Total: raises nothing."""
+    if record.kind in ("inception", "rotation"):
+        return _judge_key_record(record, known)
+    if not record.by_home and not signed_by(record, 0, record.author):
+        return Judgement("never", "bad_signature")
+    chain = known.chains.get(record.home)
+    if chain is None:
+        return Judgement("not_now", "unknown_home")
+    if record.kind == "leave" and (signers := _signers(record)):
+        if not _signed_by_all(record, signers):
+            return Judgement("never", "bad_signature")
+        keys = [step.node_key for step in chain.steps if meets(step.recovery, signers)]
+    elif record.kind == "leave" and len(record.signatures) != 1:
+        return Judgement("never", "wrong_signatures")
+    elif signed_by(record, -1, chain.current):
+        keys = [chain.current]
+    else:
+        keys = [step.node_key for step in chain.steps[:-1] if signed_by(record, -1, step.node_key)]
+    if not keys:
+        return Judgement("not_now", "unknown_key")
+    code = _scope_code(record, known) or _day_code(record, known.today)
+    if not code and keys[-1] != chain.current and not outlives_its_key(record):
+        code = "old_key"
+    return Judgement("not_now", code, keys[-1]) if code else Judgement("in", "", keys[-1])
+
+
+def outlives_its_key(record: Record) -> bool:
+    """Whether a record stays in its set when its neighborhood changes keys.
+
+    So do roster acts, and what a member erased: their own signature says so. A home's own erasure does not,
+    because a stolen node could make any number of them.
+    """
+    kind = KINDS.get(record.kind)
+    return (kind is not None and kind.group == "roster") or (record.erased and not record.by_home)
+
+
+def _signers(record: Record) -> list[bytes]:
+    leave = Leave.read(record)
+    return (leave.signers or []) if leave is not None else []
+
+
+def _signed_by_all(record: Record, signers: list[bytes]) -> bool:
+    """Whether different `signers`, in order, made the signatures, one each."""
+    if len(record.signatures) != len(signers) or signers != sorted(set(signers)):
+        return False
+    return all(signed_by(record, index, key) for index, key in enumerate(signers))
+
+
+def key_record(record: Record) -> Judgement:
+    """Whether a key record's bytes are sound: readable, and signed by the keys that it names itself."""
+    if record.kind == "inception":
+        inception = Inception.read(record)
+        if inception is None or not sound_policy(inception.recovery):
+            return Judgement("never", "bad_key_record")
+        if not signed_by(record, 0, inception.node_key):
+            return Judgement("never", "bad_signature")
+        return Judgement("in", "", inception.node_key)
+    rotation = Rotation.read(record)
+    if rotation is None or not sound_policy(rotation.recovery):
+        return Judgement("never", "bad_key_record")
+    if len(record.signatures) != len(rotation.signers) or rotation.signers != sorted(set(rotation.signers)):
+        return Judgement("never", "wrong_signatures")
+    if not all(signed_by(record, index, key) for index, key in enumerate(rotation.signers)):
+        return Judgement("never", "bad_signature")
+    return Judgement("in", "", rotation.node_key)
+
+
+def _judge_key_record(record: Record, known: Known) -> Judgement:
+    judgement = key_record(record)
+    if judgement.verdict == "in":
+        if record.home not in known.wanted:
+            return Judgement("not_now", "unknown_home", judgement.home_key)
+        rotation = Rotation.read(record) if record.kind == "rotation" else None
+        if rotation is not None:
+            policy = known.policies.get((record.home, rotation.previous))
+            if policy is None:
+                return Judgement("not_now", "unknown_key", judgement.home_key)
+            if not meets(policy, rotation.signers):  # forever: what is cited by its hash cannot change
+                return Judgement("never", "wrong_signer")
+        code = _day_code(record, known.today)
+        if code:
+            return Judgement("not_now", code, judgement.home_key)
+    return judgement
+
+
+def _scope_code(record: Record, known: Known) -> str:
+    scope = record.scope
+    if scope[0] == LOCAL:
+        return "" if record.home == known.own_home else "not_for_us"
+    if scope[0] == PAIR:
+        return "" if known.own_home in scope[1:] else "not_for_us"
+    if record.kind == "charter":
+        return "" if record.id in known.followed or record.home == known.own_home else "not_for_us"
+    roster = known.rosters.get(scope[1])
+    if roster is None:
+        return "not_for_us"
+    kind = KINDS.get(record.kind)
+    allowed = roster.ever if kind is not None and kind.group == "roster" else roster.members
+    return "" if record.home in allowed else "not_a_member"
+
+
+def _day_code(record: Record, today: int) -> str:
+    if day_of(record.created) > today + 1:
+        return "not_yet"
+    if record.expires is not None and record.expires <= today:
+        return "expired"
+    return ""
+
+
+def read_checked(message: bytes) -> Record:
+    """A key record from foreign bytes, sound by its own bytes. Raises TheirFault."""
+    from protocol.record import parse
+
+    record = parse(message)
+    if record.kind not in ("inception", "rotation"):
+        raise TheirFault("bad_key_record")
+    judgement = key_record(record)
+    if judgement.verdict != "in":
+        raise TheirFault(judgement.code)
+    return record.with_home_key(judgement.home_key)

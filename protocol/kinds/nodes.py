@@ -1,0 +1,40 @@
+"""What a neighborhood says of itself, and what its members say of themselves.
+
+`node` is the node card: renewed weekly by edits, one per coalition. `profile` is a member's own word and
+stays in the neighborhood.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from protocol.kinds.shapes import Bytes32, Label, Language, Name, Shape, Text, Time
+
+ADDRESSES_MAX = 8
+
+Address = Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+
+
+class NodeCard(Shape, frozen=True, kw_only=True):
+    """Display name, area, where to call, and the key to which parcels are sealed."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    area: Label = ""
+    addresses: Annotated[list[Address], msgspec.Meta(max_length=ADDRESSES_MAX)] = []
+    prekey: Bytes32
+    software: Label = ""
+    at: Time
+
+
+class Profile(Shape, frozen=True, kw_only=True):
+    """A member as the neighborhood may see them."""
+
+    name: Name
+    area: Label = ""
+    languages: Label = ""
+    about: Text = ""
+    contact: Label = ""
+    language: Language = "en"
+    at: Time | None = None
