@@ -1,0 +1,43 @@
+"""What day it is, when machines disagree.
+
+A node keeps others' days as differences from its own clock, one per home, and its day is the median with
+its own. So one wrong clock moves nobody, and a node whose own clock is wrong follows its peers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+PEERS_MAX = 200  # homes whose day is remembered; the oldest leave first
+DIFFERENCE_MAX_DAYS = 40_000
+
+
+@dataclass(slots=True)
+class Days:
+    """Differences in days by home: theirs minus ours."""
+
+    differences: dict[bytes, int] = field(default_factory=dict)
+
+    def note(self, home: bytes, their_day: int, own_clock_day: int) -> None:
+        """A peer said what day it is."""
+        difference = max(-DIFFERENCE_MAX_DAYS, min(DIFFERENCE_MAX_DAYS, their_day - own_clock_day))
+        self.differences.pop(home, None)
+        self.differences[home] = difference
+        while len(self.differences) > PEERS_MAX:
+            del self.differences[next(iter(self.differences))]
+
+    def offset(self, clock_set: bool = True) -> int:
+        """By how many days to correct our own clock: the median with our own, the one nearer to it of two.
+
+        A clock that is surely not set has no say; without peers it cannot be corrected.
+        """
+        ordered = sorted([0] * clock_set + list(self.differences.values())) or [0]
+        middle = len(ordered) // 2
+        if len(ordered) % 2:
+            return ordered[middle]
+        return min(ordered[middle - 1], ordered[middle], key=abs)
+
+    def clock_unset(self) -> bool:
+        """Whether our clock is more than a day off the median of at least two peers."""
+        theirs = sorted(self.differences.values())
+        return len(theirs) >= 2 and abs(theirs[len(theirs) // 2]) > 1

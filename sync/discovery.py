@@ -1,0 +1,350 @@
+"""Who is nearby: the node announces itself on the local network by mDNS, and hears of others.
+
+What is heard is a hint and nothing more. Anybody on the network can announce anything, so a sighting
+only says "somebody at this address claims to be that neighborhood"; the key decides when it is called.
+
+- Announced: `<name> XXXX._barnraise._tcp.local.` with TXT `v=1` and `id=<64 hex>`, at the host name
+  `barnraise-XXXX.local.`, where XXXX begins the id. The host name is ours alone, never avahi's.
+- Port 5353 is shared with avahi or whoever else listens. Answers sent to one program (unicast) would
+  reach any of those who share it; so we look for others with questions that all hear the answer to.
+- On "loopback" (the demo, tests) nothing leaves the machine: multicast goes out by `lo` only, an
+  answer to a single asker only if the asker is on loopback, and only loopback addresses are believed.
+- Interfaces are named to zeroconf one by one: those that are up and can do multicast. Every
+  RECHECK_S they are looked at again; after a change, discovery is opened anew and announces again.
+- Where it cannot work, `note` says why in a plain sentence, and typed addresses work as ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import zeroconf
+from zeroconf import DNSQuestionType, IPVersion, ServiceStateChange, Zeroconf
+from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+
+from protocol.errors import SENTENCES
+from sync.addresses import Interface, rank, up_interfaces
+
+SERVICE_TYPE = "_barnraise._tcp.local."
+SIGHTINGS_MAX = 256  # further ones are not taken until some are gone
+RESOLVING_MAX = 8  # names being asked about at the same time
+ADDRESSES_MAX = 8  # of one sighting
+NAME_LENGTH_MAX = 80
+LABEL_SIZE_BYTES_MAX = 63
+RESOLVE_TIMEOUT_MS = 3000
+RECHECK_S = 30.0
+
+_NO_INTERFACE = "No network is connected on which neighbors could be found. Type their address instead."
+_PORT_TAKEN = (
+    "Another program keeps mDNS (port 5353) to itself, so neighbors are not found. Type their address."
+)
+_HOME = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """Somebody who claims to be `home`. `addresses`, those of our own networks first, are IP literals;
+    `interface` is the one of ours whose network the first is in, or ""."""
+
+    home: bytes
+    name: str
+    host: str
+    addresses: tuple[str, ...]
+    port: int
+    interface: str
+
+
+class Discovery:
+    """Announces `home` and reports others: `on_seen` for each new or changed sighting, `on_gone(home)`."""
+
+    def __init__(
+        self,
+        home: bytes,
+        name: str,
+        port: int,
+        interfaces: list[str] | Literal["all", "loopback"],
+        on_seen: Callable[[Sighting], None],
+        on_gone: Callable[[bytes], None],
+        *,
+        list_interfaces: Callable[[], list[Interface]] | None = None,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.note = ""
+        self._home = home
+        self._name = name
+        self._port = port
+        self._chosen = interfaces
+        self._on_seen = on_seen
+        self._on_gone = on_gone
+        self._list_interfaces = list_interfaces or up_interfaces
+        self._wait = wait
+        self._lock = asyncio.Lock()
+        self._slots = asyncio.Semaphore(RESOLVING_MAX)
+        self._found: list[Interface] = []
+        self._zeroconf: AsyncZeroconf | None = None
+        self._browser: AsyncServiceBrowser | None = None
+        self._info: AsyncServiceInfo | None = None
+        self._announcing: asyncio.Task[None] | None = None
+        self._known: dict[str, Sighting | None] = {}  # by instance name; None while it is asked about
+        self._resolving: dict[str, asyncio.Task[None]] = {}
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins to listen and announce; if that cannot be, `note` says why. Returns without waiting."""
+        await self.recheck()
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Says goodbye to the network and closes everything."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait([self._watcher])
+        async with self._lock:
+            await self._close()
+            self._known.clear()
+
+    async def rename(self, name: str) -> None:
+        """Announces the neighborhood under another name."""
+        async with self._lock:
+            self._name = name
+            if self._zeroconf is not None:
+                await self._stop_announcing()
+                if self._info is not None:
+                    await (await self._zeroconf.async_unregister_service(self._info))
+                self._announcing = asyncio.create_task(self._announce(self._zeroconf))
+
+    async def recheck(self) -> None:
+        """Looks at the interfaces again, and at names that did not answer; called every RECHECK_S."""
+        async with self._lock:
+            found = self._choose(await asyncio.to_thread(self._list_interfaces))
+            if self._zeroconf is None or found != self._found:
+                await self._close()
+                self._forget_all()
+                self._found = found
+                await self._open()
+            elif self._zeroconf is not None:
+                for name, sighting in list(self._known.items()):
+                    if sighting is None:
+                        self._resolve_soon(self._zeroconf.zeroconf, name)
+
+    async def _watch(self) -> None:
+        while True:
+            await self._wait(RECHECK_S)
+            await self.recheck()
+
+    def _choose(self, interfaces: list[Interface]) -> list[Interface]:
+        """Those to be used, always in the same order."""
+        chosen = []
+        for interface in sorted(interfaces, key=lambda each: each.index):
+            loopback = any(address.is_loopback for address in interface.addresses)
+            literals = {str(address.ip) for address in interface.addresses}
+            if self._chosen == "loopback":
+                wanted = loopback
+            elif self._chosen == "all":
+                wanted = not loopback
+            else:
+                wanted = not loopback and (
+                    interface.name in self._chosen or literals & set(self._chosen) != set()
+                )
+            if wanted and interface.addresses:
+                chosen.append(interface)
+        return chosen
+
+    async def _open(self) -> None:
+        if not self._found:
+            self.note = _NO_INTERFACE
+            return
+        try:
+            opened = AsyncZeroconf(zc=self._sockets())
+        except OSError as error:
+            taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+            self.note = _PORT_TAKEN if taken else f"{SENTENCES['no_multicast']} ({error.strerror or error})"
+            return
+        except (RuntimeError, zeroconf.Error) as error:
+            self.note = f"{SENTENCES['no_multicast']} ({error})"
+            return
+        self._zeroconf = opened
+        self.note = ""
+        try:
+            await opened.zeroconf.async_wait_for_start()
+        except zeroconf.NotRunningException as error:
+            self.note = f"{SENTENCES['no_multicast']} ({error})"
+        if not opened.zeroconf.engine.senders:
+            self.note = SENTENCES["no_multicast"]
+        if self.note:
+            await self._close()
+            return
+        self._browser = AsyncServiceBrowser(
+            opened.zeroconf,
+            SERVICE_TYPE,
+            handlers=[self._changed],
+            question_type=DNSQuestionType.QM,
+        )
+        self._announcing = asyncio.create_task(self._announce(opened))
+
+    def _sockets(self) -> Zeroconf:
+        if self._chosen == "loopback":
+            # IPv4 only: on ::1 there is no multicast
+            return _LoopbackZeroconf(["127.0.0.1"], ip_version=IPVersion.V4Only)
+        first_v4 = [[str(a.ip) for a in each.addresses if a.version == 4][:1] for each in self._found]
+        v4: list[str | int] = [address for addresses in first_v4 for address in addresses]
+        v6 = [each.index for each in self._found if any(a.version == 6 for a in each.addresses)]
+        if v4 and v6:
+            with contextlib.suppress(OSError, RuntimeError):  # IPv6 may be there and yet not work
+                return Zeroconf([*v4, *v6], ip_version=IPVersion.All)
+        return Zeroconf(v4 or [*v6], ip_version=IPVersion.V4Only if v4 else IPVersion.V6Only)
+
+    async def _close(self) -> None:
+        await self._stop_announcing()
+        for task in list(self._resolving.values()):
+            task.cancel()
+        self._resolving.clear()
+        if self._browser is not None:
+            await self._browser.async_cancel()
+        if self._zeroconf is not None:
+            with contextlib.suppress(OSError, zeroconf.Error):
+                await self._zeroconf.async_close()
+        self._browser = self._zeroconf = self._info = None
+
+    async def _announce(self, opened: AsyncZeroconf) -> None:
+        host = f"barnraise-{self._home.hex()[:4]}.local."
+        info = AsyncServiceInfo(
+            SERVICE_TYPE,
+            f"{instance_label(self._name, self._home)}.{SERVICE_TYPE}",
+            port=self._port,
+            properties={"v": "1", "id": self._home.hex()},
+            server=host,
+            parsed_addresses=self._own_addresses(),
+        )
+        self._info = info
+        try:
+            await (await opened.async_register_service(info, allow_name_change=True))
+        except (OSError, zeroconf.Error) as error:
+            self.note = f"{SENTENCES['no_multicast']} ({error})"
+
+    async def _stop_announcing(self) -> None:
+        if self._announcing is not None:
+            self._announcing.cancel()
+            await asyncio.wait([self._announcing])
+            self._announcing = None
+
+    def _own_addresses(self) -> list[str]:
+        if self._chosen == "loopback":
+            return ["127.0.0.1"]
+        addresses = [address for each in self._found for address in each.addresses]
+        return [str(address.ip) for address in sorted(addresses, key=rank)]
+
+    def _changed(
+        self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
+    ) -> None:
+        if state_change is ServiceStateChange.Removed:
+            if task := self._resolving.pop(name, None):
+                task.cancel()
+            gone = self._known.pop(name, None)
+            if gone is not None and all(
+                each is None or each.home != gone.home for each in self._known.values()
+            ):
+                self._on_gone(gone.home)
+        elif self._info is not None and name == self._info.name:
+            pass  # our own
+        elif name in self._known or len(self._known) < SIGHTINGS_MAX:
+            self._known.setdefault(name, None)
+            self._resolve_soon(zeroconf, name)
+
+    def _resolve_soon(self, opened: Zeroconf, name: str) -> None:
+        if name not in self._resolving:
+            task = asyncio.create_task(self._resolve(opened, name))
+            self._resolving[name] = task
+            task.add_done_callback(lambda done: self._resolved(name, done))
+
+    def _resolved(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._resolving.get(name) is task:
+            del self._resolving[name]
+
+    async def _resolve(self, opened: Zeroconf, name: str) -> None:
+        info = AsyncServiceInfo(SERVICE_TYPE, name)
+        async with self._slots:
+            if not info.load_from_cache(opened):
+                await info.async_request(opened, RESOLVE_TIMEOUT_MS, DNSQuestionType.QM)
+        sighting = self._read(info)
+        if sighting is not None and name in self._known and self._known[name] != sighting:
+            self._known[name] = sighting
+            self._on_seen(sighting)
+
+    def _read(self, info: AsyncServiceInfo) -> Sighting | None:
+        """What an answer says, or None if it is ours, of another kind, or nonsense."""
+        try:
+            home = (info.properties.get(b"id") or b"").decode("ascii")
+        except UnicodeDecodeError:
+            return None
+        if info.properties.get(b"v") != b"1" or not _HOME.fullmatch(home) or home == self._home.hex():
+            return None
+        seen: dict[str, str] = {}  # address -> our interface in the same network, or ""
+        for text in info.parsed_scoped_addresses()[:ADDRESSES_MAX]:
+            address = ipaddress.ip_address(text)
+            unscoped = address.version == 6 and address.is_link_local and not address.scope_id
+            if address.is_loopback == (self._chosen == "loopback") and not unscoped:
+                seen[text] = self._interface_of(address)
+        # link-local ones only where there are no others: they come and go with the way the answer took
+        seen = {each: ours for each, ours in seen.items() if not _is_link_local(each)} or seen
+        if not seen or not info.port:
+            return None
+        addresses = sorted(seen, key=lambda each: (seen[each] == "", rank(ipaddress.ip_address(each))))
+        label = info.name.removesuffix(f".{SERVICE_TYPE}")
+        return Sighting(
+            bytes.fromhex(home),
+            clean(re.sub(rf" {home[:4]}(-\d+)?$", "", label)),
+            clean((info.server or "").removesuffix(".")),
+            tuple(addresses),
+            info.port,
+            seen[addresses[0]],
+        )
+
+    def _interface_of(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+        for each in self._found:
+            scope = getattr(address, "scope_id", None)
+            if scope is not None and scope not in (each.name, str(each.index)):
+                continue
+            if any(address in own.network for own in each.addresses if own.version == address.version):
+                return each.name
+        return ""
+
+    def _forget_all(self) -> None:
+        gone = {each.home: None for each in self._known.values() if each is not None}
+        self._known.clear()
+        for home in gone:
+            self._on_gone(home)
+
+
+class _LoopbackZeroconf(Zeroconf):
+    """Answers no single asker beyond loopback. (Its listening socket may hear the LAN: all who share
+    port 5353 hear what any of them subscribed to.)"""
+
+    def async_send(self, out: Any, addr: str | None = None, *rest: Any, **options: Any) -> None:
+        if addr is None or ipaddress.ip_address(addr).is_loopback:
+            super().async_send(out, addr, *rest, **options)
+
+
+def instance_label(name: str, home: bytes) -> str:
+    """The name under which `home` is announced: one DNS label of at most 63 bytes, without dots."""
+    room = LABEL_SIZE_BYTES_MAX - len(" XXXX") - len("-99")  # zeroconf counts up if the name is taken
+    cut = clean(name.replace(".", " ")).encode()[:room].decode(errors="ignore").strip()
+    return f"{cut or 'Barnraise'} {home.hex()[:4]}"
+
+
+def clean(text: str) -> str:
+    """`text` without control and direction characters, single-spaced, of at most 80 characters."""
+    kept = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in text)
+    return " ".join(kept.split())[:NAME_LENGTH_MAX].strip()
+
+
+def _is_link_local(text: str) -> bool:
+    return ipaddress.ip_address(text).is_link_local

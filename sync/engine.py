@@ -1,0 +1,356 @@
+"""The engine: everything that can happen to a node's links goes in, everything to be done comes out.
+
+`handle(event, now)` gives effects. It does no I/O, reads no clock and draws no chance of its own; timers
+are data (`next_due`), and the runner hands in a `Tick` when that time has come. What concerns one link is
+in session.py and exchange.py, whom to call in peers.py; here they meet.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from protocol.errors import TheirFault
+from protocol.record import Record
+from sync.peers import Peers
+from sync.port import Port
+from sync.session import Session
+
+LINKS_MAX = 64
+STRANGERS_MAX = 16  # links with neighborhoods that share nothing with us yet
+
+LinkId: TypeAlias = int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """A handshake succeeded."""
+
+    link: LinkId
+    home: bytes
+    initiator: bool
+    handshake_hash: bytes
+    invite_id: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    link: LinkId
+
+
+@dataclass(frozen=True, slots=True)
+class FrameIn:
+    link: LinkId
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DialFailed:
+    home: bytes | None
+    invite_id: bytes | None
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecords:
+    """Records entered the store: made here, or come over a link or in a parcel."""
+
+    records: list[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Coalitions, rosters, approvals or addresses changed. `home`: call this one at once."""
+
+    home: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A node that says it is `home` was seen nearby."""
+
+    home: bytes
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A coordinator entered an invitation."""
+
+    addresses: tuple[str, ...]
+    home: bytes
+    invite_id: bytes
+    psk: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A coordinator typed an address without knowing who is there."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    pass
+
+
+Event: TypeAlias = LinkUp | LinkDown | FrameIn | DialFailed | NewRecords | Changed | Seen | Join | Call | Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    link: LinkId
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    link: LinkId
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Call an address; `expected` is who must answer, None where the coordinator typed an address."""
+
+    address: str
+    expected: bytes | None
+    invite: tuple[bytes, bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """An invitation led somewhere, or, with no coalition, it did not and `code` says why."""
+
+    invite_id: bytes
+    coalition: bytes | None
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The neighborhoods with a working link changed."""
+
+    homes: frozenset[bytes]
+
+
+Effect: TypeAlias = Send | Close | Dial | Joined | Connected
+
+
+class Engine:
+    """The links of one node. `chance` gives a float in [0, 1) for jitter."""
+
+    def __init__(self, port: Port, chance: Callable[[], float]) -> None:
+        self.port = port
+        self.chance = chance
+        self.peers = Peers()
+        self.sessions: dict[LinkId, Session] = {}
+        self.joining: dict[bytes, list[str]] = {}
+        self._joins: dict[bytes, Join] = {}
+        self._effects: list[Effect] = []
+        self._connected: frozenset[bytes] = frozenset()
+        self._origin: LinkId | None = None
+        self._events: deque[tuple[Event, LinkId | None]] = deque()
+        self._busy = False
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """What to do about an event.
+
+        Storing a record may make news of its own (`handle` is then called from within a call): such an
+        event is taken up right after the one at hand, and its effects come out with that one's.
+        """
+        self._events.append((event, self._origin))
+        if self._busy:
+            return []
+        self._busy = True
+        try:
+            while self._events:
+                event, self._origin = self._events.popleft()
+                self._handle_one(event, now)
+        finally:
+            self._busy = False
+            self._origin = None
+            self._events.clear()
+        self._dial(now)
+        self._tell_connected()
+        effects, self._effects = self._effects, []
+        return effects
+
+    def _handle_one(self, event: Event, now: float) -> None:
+        match event:
+            case FrameIn():
+                self._frame(event, now)
+            case NewRecords():
+                self._announce(event.records, now)
+            case LinkUp():
+                self._up(event, now)
+            case LinkDown():
+                self._down(event.link, now)
+            case DialFailed():
+                self._dial_failed(event, now)
+            case Changed():
+                self._changed(event.home, now)
+            case Seen():
+                self.peers.seen(event.home, event.addresses, now)
+            case Join():
+                self._join(event)
+            case Call():
+                self._effects.append(Dial(event.address, None))
+            case Tick():
+                self._tick(now)
+
+    def next_due(self, now: float) -> float:
+        """When the next `Tick` has something to do, at the latest."""
+        due = [session.next_due() for session in self.sessions.values()]
+        due.append(self.peers.next_due({session.peer for session in self.sessions.values()}))
+        return max(now, min(now + 60.0, *due))
+
+    # links
+
+    def _up(self, event: LinkUp, now: float) -> None:
+        if event.initiator:
+            self.peers.answered(event.home)
+        if self._is_surplus(event):
+            return
+        session = Session(
+            port=self.port,
+            peer=event.home,
+            initiator=event.initiator,
+            handshake_hash=event.handshake_hash,
+            invite_id=event.invite_id,
+            since=now,
+        )
+        if event.initiator and event.invite_id is not None:
+            invite_id = event.invite_id
+            session.joined = lambda coalition: self._has_joined(invite_id, coalition)
+        self.sessions[event.link] = session
+        self._send(event.link, session.begin())
+
+    def _is_surplus(self, event: LinkUp) -> bool:
+        """Keep one link per neighborhood: the one dialed by the lower id, a newer before an older.
+
+        An invitation's link always stays. Says True, having closed it, where the new one is the surplus.
+        """
+        if event.home == self.port.home:
+            self._effects.append(Close(event.link, "wrong_peer"))
+            return True
+        if len(self.sessions) >= LINKS_MAX or self._is_one_stranger_too_many(event):
+            self._effects.append(Close(event.link, "too_many_links"))
+            return True
+        for link, session in list(self.sessions.items()):
+            if session.peer != event.home:
+                continue
+            dialer = self.port.home if event.initiator else event.home
+            same_dialer = session.initiator == event.initiator
+            if same_dialer or event.invite_id is not None or dialer == min(self.port.home, event.home):
+                del self.sessions[link]
+                self._effects.append(Close(link, "duplicate_link"))
+            else:
+                self._effects.append(Close(event.link, "duplicate_link"))
+                return True
+        return False
+
+    def _is_one_stranger_too_many(self, event: LinkUp) -> bool:
+        """Strangers may crowd out strangers, but nobody whom we know or have invited."""
+        if event.invite_id is not None or self.port.knows(event.home):
+            return False
+        return sum(not session.serves for session in self.sessions.values()) >= STRANGERS_MAX
+
+    def _down(self, link: LinkId, now: float) -> None:
+        session = self.sessions.pop(link, None)
+        if session is None:
+            return
+        if session.invite_id is not None and session.initiator:
+            self._has_joined(session.invite_id, None, "unknown_invite")
+        if not any(other.peer == session.peer for other in self.sessions.values()):
+            self.peers.failed(session.peer, now, self.chance())
+
+    def _frame(self, event: FrameIn, now: float) -> None:
+        session = self.sessions.get(event.link)
+        if session is None:
+            return
+        self._origin = event.link  # what this brings is not passed back to where it came from
+        greeted = session.hello is not None
+        try:
+            self._send(event.link, session.receive(event.data, now))
+        except TheirFault as fault:
+            self._close(event.link, fault.code, now)
+            return
+        if not greeted:
+            self.peers.linked(session.peer)
+
+    def _close(self, link: LinkId, code: str, now: float) -> None:
+        self._effects.append(Close(link, code))
+        self._down(link, now)
+
+    def _send(self, link: LinkId, out: list[bytes]) -> None:
+        self._effects += [Send(link, frame) for frame in out]
+
+    # news and changes
+
+    def _announce(self, records: list[Record], now: float) -> None:
+        if any(record.kind == "node" for record in records):
+            self.peers.want(self.port.wanted())  # a card may bring new addresses
+        ours = [record for record in records if record.home == self.port.home]
+        for link, session in self.sessions.items():
+            # not back to where it came from; but what it made us say ourselves, there as well
+            self._send(link, session.announce(ours if link == self._origin else records, now))
+
+    def _changed(self, home: bytes | None, now: float) -> None:
+        self.peers.want(self.port.wanted())
+        if home is not None:
+            self.peers.hurry(home, now)
+        for link, session in list(self.sessions.items()):
+            try:
+                self._send(link, session.look_again(now))
+            except TheirFault as fault:
+                self._close(link, fault.code, now)
+
+    def _tick(self, now: float) -> None:
+        for link, session in list(self.sessions.items()):
+            try:
+                self._send(link, session.tick(now))
+            except TheirFault as fault:
+                self._close(link, fault.code, now)
+
+    # calling
+
+    def _dial(self, now: float) -> None:
+        linked = {session.peer for session in self.sessions.values()}
+        for home, address in self.peers.due(linked, now):
+            self._effects.append(Dial(address, home))
+
+    def _join(self, event: Join) -> None:
+        self._joins[event.invite_id] = event
+        self.joining[event.invite_id] = list(event.addresses)
+        self._try_join(event.invite_id, "unreachable")
+
+    def _try_join(self, invite_id: bytes, code: str) -> None:
+        join = self._joins.get(invite_id)
+        if join is None:
+            return
+        if not self.joining[invite_id]:
+            self._has_joined(invite_id, None, code)
+            return
+        address = self.joining[invite_id].pop(0)
+        self._effects.append(Dial(address, join.home, (invite_id, join.psk)))
+
+    def _has_joined(self, invite_id: bytes, coalition: bytes | None, code: str = "") -> None:
+        if self._joins.pop(invite_id, None) is not None:
+            del self.joining[invite_id]
+            self._effects.append(Joined(invite_id, coalition, code))
+
+    def _dial_failed(self, event: DialFailed, now: float) -> None:
+        if event.invite_id is not None:
+            self._try_join(event.invite_id, event.code)
+        elif event.home is not None:
+            self.peers.failed(event.home, now, self.chance())
+
+    def _tell_connected(self) -> None:
+        homes = frozenset(s.peer for s in self.sessions.values() if s.hello is not None)
+        if homes != self._connected:
+            self._connected = homes
+            self._effects.append(Connected(homes))

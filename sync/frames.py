@@ -1,0 +1,154 @@
+"""What two nodes say to each other on a link: every frame, its fields and its bounds.
+
+A frame is a list in deterministic CBOR, its type first. docs/sync.md has the same table in prose.
+Reading a frame checks the shape of every field, so that a session never meets a surprise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from protocol.encoding import decode, encode
+from protocol.errors import TheirFault
+from sync.sets import SetKey
+
+FRAME_SIZE_MAX_BYTES = 65_519
+VERSIONS = [1]
+IDS_MAX = 1_000  # ids in one have or want
+RECORDS_MAX = 200  # records in one batch
+RECORDS_SIZE_MAX_BYTES = 48 * 1024
+COALITIONS_MAX = 64
+TEXT_MAX = 500
+
+(
+    HELLO,
+    COALITIONS,
+    COMPARE,
+    SAME,
+    DIFFERS,
+    RECONCILE,
+    RECONCILED,
+    RECORDS,
+    TAKEN,
+    HAVE,
+    WANT,
+    ASK,
+    OFFER,
+    JOIN,
+    WELCOME,
+    NOT_SHARED,
+    SHARED,
+) = range(17)
+
+_SET_NAMES = ("roster", "coalition", "pair")
+
+
+def set_on_wire(key: SetKey) -> list[Any]:
+    """A set as a frame names it: [0, coalition], [1, coalition], or [2] for the pair of the two."""
+    name, owner = key
+    return [2] if name == "pair" else [_SET_NAMES.index(name), owner]
+
+
+def read_set(value: Any, peer: bytes) -> SetKey:
+    """The set that a frame from `peer` names. Raises TheirFault("bad_frame")."""
+    if type(value) is list and value == [2]:
+        return ("pair", peer)
+    if type(value) is list and len(value) == 2 and value[0] in (0, 1) and _hash(value[1]):
+        return ("roster" if value[0] == 0 else "coalition", value[1])
+    raise TheirFault("bad_frame")
+
+
+def _hash(value: Any) -> bool:
+    return type(value) is bytes and len(value) == 32
+
+
+def _hashes(count_max: int) -> Callable[[Any], bool]:
+    return lambda value: (
+        type(value) is list and len(value) <= count_max and all(_hash(item) for item in value)
+    )
+
+
+def _bytes(value: Any) -> bool:
+    return type(value) is bytes
+
+
+def _number(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _text(value: Any) -> bool:
+    return type(value) is str and len(value) <= TEXT_MAX
+
+
+def _set(value: Any) -> bool:
+    return type(value) is list and len(value) in (1, 2)
+
+
+def _fingerprint(value: Any) -> bool:
+    return type(value) is bytes and len(value) == 16
+
+
+def _messages(value: Any) -> bool:
+    return type(value) is list and len(value) <= RECORDS_MAX and all(type(item) is bytes for item in value)
+
+
+def _hello(value: Any) -> bool:
+    return (
+        type(value) is dict
+        and all(type(key) is int for key in value)
+        and {1, 2, 3, 4, 5, 6} <= set(value)
+        and type(value[1]) is list
+        and all(type(item) is int for item in value[1])
+        and type(value[2]) is list
+        and all(_text(item) for item in value[2])
+        and _number(value[3])
+        and _number(value[4])
+        and _text(value[5])
+        and _text(value[6])
+    )
+
+
+_SHAPES: dict[int, tuple[Callable[[Any], bool], ...]] = {
+    HELLO: (_hello,),
+    COALITIONS: (_hashes(COALITIONS_MAX),),
+    COMPARE: (_set, _fingerprint),
+    SAME: (_set,),
+    DIFFERS: (_set,),
+    RECONCILE: (_set, _bytes),
+    RECONCILED: (_set, _bytes),
+    RECORDS: (_number, _messages),
+    TAKEN: (_number,),
+    HAVE: (_hashes(IDS_MAX),),
+    WANT: (_hashes(IDS_MAX),),
+    ASK: (_text, _text),
+    OFFER: (_bytes, _hash),
+    JOIN: (),
+    WELCOME: (_bytes, _hash),
+    NOT_SHARED: (_set, _text),
+    SHARED: (_set,),
+}
+
+
+def write_frame(kind: int, *fields: Any) -> bytes:
+    """The bytes of a frame."""
+    return encode([kind, *fields])
+
+
+def read_frame(data: bytes) -> tuple[int, list[Any]]:
+    """Type and fields of a frame. An unknown type is skipped by the session, so newer nodes may add some.
+
+    Raises TheirFault: the decoder's codes, "bad_frame", "frame_too_long".
+    """
+    if len(data) > FRAME_SIZE_MAX_BYTES:
+        raise TheirFault("frame_too_long")
+    frame = decode(data, FRAME_SIZE_MAX_BYTES)
+    if type(frame) is not list or not frame or not _number(frame[0]):
+        raise TheirFault("bad_frame")
+    kind, fields = frame[0], frame[1:]
+    shapes = _SHAPES.get(kind)
+    if shapes is not None and (
+        len(fields) != len(shapes) or not all(fits(value) for fits, value in zip(shapes, fields, strict=True))
+    ):
+        raise TheirFault("bad_frame")
+    return kind, fields

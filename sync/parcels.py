@@ -1,0 +1,122 @@
+"""When to send a parcel and what goes into it. Pure: time and chance are arguments.
+
+A parcel goes out where a pair set has something that the other side is not known to hold and there is no
+direct link. It is sent again with back-off until a fingerprint of the other side shows that it arrived.
+Each parcel carries the fingerprints of the sender's whole pair set in a few ranges; the receiver answers
+with a parcel of its own, once, if there were records in it. A parcel without records is a pure
+acknowledgement, and is never acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sync.index import RangeIndex
+from sync.limits import Backoff
+
+RANGES = 8
+SOON_S = 2.0
+AGAIN_BASE_S = 60.0
+AGAIN_MAX_S = 86_400.0
+PARTNERS_MAX = 200
+
+
+def ranges_of(index: RangeIndex, count: int = RANGES) -> list[tuple[int | None, bytes]]:
+    """The set as at most `count` (until, fingerprint), each up to but not including the time `until`."""
+    size = len(index)
+    result: list[tuple[int | None, bytes]] = []
+    lower = 0
+    for step in range(1, count):
+        rank = size * step // count
+        if rank <= lower or rank >= size:
+            continue
+        until = index.item(rank)[0]
+        upper = index.rank(until)
+        if upper > lower:
+            result.append((until, index.fingerprint(lower, upper)))
+            lower = upper
+    result.append((None, index.fingerprint(lower, size)))
+    return result
+
+
+def differing(index: RangeIndex, ranges: Sequence[tuple[int | None, bytes]]) -> list[bytes]:
+    """The ids that we hold in ranges whose fingerprint is not ours."""
+    ids: list[bytes] = []
+    lower = 0
+    for until, fingerprint in ranges:
+        upper = len(index) if until is None else max(lower, index.rank(max(0, until)))
+        if index.fingerprint(lower, upper) != fingerprint:
+            ids += index.ids(lower, upper)
+        lower = upper
+    return ids
+
+
+def equal(index: RangeIndex, ranges: Sequence[tuple[int | None, bytes]]) -> bool:
+    """Whether the ranges cover everything and every fingerprint is ours."""
+    lower = 0
+    for until, fingerprint in ranges:
+        upper = len(index) if until is None else max(lower, index.rank(max(0, until)))
+        if index.fingerprint(lower, upper) != fingerprint:
+            return False
+        lower = upper
+    return bool(ranges) and ranges[-1][0] is None
+
+
+@dataclass(slots=True)
+class Due:
+    """A parcel that is to go out. `lacking`: ids that the partner showed not to hold."""
+
+    next_at: float
+    backoff: Backoff = field(default_factory=lambda: Backoff(AGAIN_BASE_S, AGAIN_MAX_S))
+    lacking: tuple[bytes, ...] = ()
+    acknowledge_only: bool = False
+
+
+@dataclass(slots=True)
+class Schedule:
+    """What is to be sent to whom, and when."""
+
+    due: dict[bytes, Due] = field(default_factory=dict)
+
+    def changed(self, partner: bytes, now: float, jitter: float) -> None:
+        """There is something new for a partner."""
+        if len(self.due) < PARTNERS_MAX or partner in self.due:
+            entry = self.due.get(partner)
+            if entry is None or entry.acknowledge_only:
+                self.due[partner] = Due(now + SOON_S * jitter)
+            else:
+                entry.next_at = min(entry.next_at, now + SOON_S * jitter)
+
+    def received(
+        self, partner: bytes, had_records: bool, lacking: Sequence[bytes], now: float, jitter: float
+    ) -> None:
+        """A parcel came from `partner`; `lacking` is what its fingerprints show it not to hold."""
+        entry = self.due.get(partner)
+        if not lacking:
+            self.due.pop(partner, None)
+            if had_records:
+                self.due[partner] = Due(now + SOON_S * jitter, acknowledge_only=True)
+        elif entry is None or entry.acknowledge_only:
+            self.due[partner] = Due(now + SOON_S * jitter, lacking=tuple(lacking))
+        else:
+            entry.lacking = tuple(lacking)
+            if had_records:
+                entry.next_at = min(entry.next_at, now + SOON_S * jitter)
+
+    def sent(self, partner: bytes, now: float, jitter: float) -> None:
+        """A parcel went out: an acknowledgement is done with, anything else is sent again later."""
+        entry = self.due.get(partner)
+        if entry is not None:
+            if entry.acknowledge_only:
+                del self.due[partner]
+            else:
+                entry.next_at = entry.backoff.failed(now, jitter)
+
+    def in_step(self, partner: bytes) -> None:
+        """The two sides are known to be equal."""
+        self.due.pop(partner, None)
+
+    def ready(self, now: float) -> list[bytes]:
+        """Partners whose parcel is due."""
+        return [partner for partner, entry in self.due.items() if entry.next_at <= now]

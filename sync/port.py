@@ -1,0 +1,121 @@
+"""What the cores of sync ask of the node: the whole of the boundary, in one place.
+
+The node implements it over SQLite (node/port.py); tests and the simulator use that same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocol.record import Record
+from sync.index import RangeIndex
+from sync.sets import SetKey
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a batch of records: how many were new, and how many can never be accepted."""
+
+    new: int
+    never: int
+
+
+class Port(Protocol):
+    """The node, as a session sees it. Calls return at once."""
+
+    @property
+    def home(self) -> bytes: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def software(self) -> str: ...
+
+    def today(self) -> int: ...
+
+    def floor(self) -> int:
+        """The last day through which expired records were deleted."""
+        ...
+
+    def coalitions(self) -> dict[bytes, bytes]:
+        """The coalitions that we are in, each with the secret for its blinds."""
+        ...
+
+    def members(self, coalition: bytes) -> frozenset[bytes]:
+        """Who belongs to a coalition."""
+        ...
+
+    def may_pair(self, home: bytes) -> bool:
+        """Whether we keep a pair set with this neighborhood."""
+        ...
+
+    def index(self, key: SetKey, created_before: int, expires_after: int) -> RangeIndex:
+        """The items of a set with `created` below a time and `expires` above a day."""
+        ...
+
+    def sets_of(self, record: Record) -> list[SetKey]:
+        """The sets in which a record is to be announced."""
+        ...
+
+    def sets_of_id(self, record_id: bytes) -> list[SetKey]:
+        """The same for a record by its id; none where it is not held."""
+        ...
+
+    def message(self, record_id: bytes) -> bytes | None: ...
+
+    def holds(self, record_id: bytes) -> bool: ...
+
+    def add(self, messages: Sequence[bytes], home: bytes) -> Taken:
+        """Put records from `home` through the door, in one transaction."""
+        ...
+
+    def in_step(self, key: SetKey, home: bytes) -> None:
+        """The fingerprints of a set were equal on both sides just now."""
+        ...
+
+    def heard(self, home: bytes, name: str) -> None:
+        """A link to `home` is up and said hello."""
+        ...
+
+    def knows(self, home: bytes) -> bool:
+        """Whether a person decided anything about `home`, or it is in a coalition with us."""
+        ...
+
+    def neighbor_state(self, home: bytes) -> str:
+        """ "", asked, asks, linked or declined."""
+        ...
+
+    def asked(self, home: bytes, name: str, message: str) -> str:
+        """`home` approves a link with us; gives the new state."""
+        ...
+
+    def ask_message(self, home: bytes) -> str:
+        """What our coordinator wrote to `home`."""
+        ...
+
+    def charter(self, coalition: bytes) -> tuple[bytes, bytes] | None:
+        """The charter's bytes and the id of the epoch in force."""
+        ...
+
+    def offered(self, home: bytes, charter: bytes, epoch: bytes) -> None:
+        """`home` lists us in a coalition and asks us to join."""
+        ...
+
+    def invited(self, invite_id: bytes, home: bytes) -> bytes | None:
+        """`home` proved to hold our invitation; gives the coalition that it may join, if it still may."""
+        ...
+
+    def welcomed(self, home: bytes, charter: bytes, epoch: bytes) -> bytes | None:
+        """Our join was accepted; gives the coalition, or None where the charter is not the invitation's."""
+        ...
+
+    def wanted(self) -> dict[bytes, list[str]]:
+        """The neighborhoods to keep links with, and the addresses known for each, best first."""
+        ...
+
+    def day_of_peer(self, home: bytes, day: int) -> None:
+        """What day a peer says it is. A stranger's word does not count."""
+        ...

@@ -1,0 +1,266 @@
+"""One link from the first hello to the end: who the other side is to us, and what follows from that.
+
+After the handshake both sides say hello, then name the coalitions they are in by blinds: HMAC-SHA256 of
+the coalition's secret over the handshake hash and the namer's role. A blind that matches one of ours
+opens the exchange of that coalition's roster and nothing else; what the roster says opens the rest:
+
+    roster set      where both named the coalition
+    coalition set   where both are members by our roster
+    pair set        where both coordinators approved the link, or both are members of one coalition
+
+A link may also serve to ask (`ask`: our coordinator approves a link with you), to offer a coalition
+(`offer`: we list you in it), or to join one by invitation (`join`, `welcome`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocol.errors import TheirFault
+from protocol.record import Record
+from sync import frames
+from sync.exchange import Exchange, Window
+from sync.frames import write_frame
+from sync.port import Port
+from sync.sets import SetKey
+
+HELLO_TIMEOUT_S = 15.0
+HELLO_AGAIN_S = 600.0  # at the earliest; two unset clocks could follow each other back and forth
+IDLE_STRANGER_S = 60.0  # a link that serves nothing is closed after this
+UNKNOWN_FRAMES_MAX = 100
+
+
+def blind(secret: bytes, handshake_hash: bytes, initiator: bool) -> bytes:
+    """How the initiator (or the other side) names a coalition on one link."""
+    role = b"initiator" if initiator else b"responder"
+    return hmac.new(secret, b"barnraise/1 blind\x00" + handshake_hash + role, hashlib.sha256).digest()
+
+
+@dataclass(slots=True)
+class Session:
+    """The state of one link. Methods give the frames to send and raise TheirFault to end the link."""
+
+    port: Port
+    peer: bytes
+    initiator: bool
+    handshake_hash: bytes
+    invite_id: bytes | None
+    since: float
+    exchange: Exchange = field(init=False)
+    hello: dict[int, Any] | None = None
+    their_blinds: frozenset[bytes] = frozenset()
+    our_blinds: tuple[bytes, ...] = ()
+    shared: set[bytes] = field(default_factory=set)
+    asked: bool = False
+    offered: set[bytes] = field(default_factory=set)
+    joined: Callable[[bytes | None], None] = lambda coalition: None
+    unknown_frames: int = 0
+    said_day: tuple[int, int] = (0, 0)  # day and floor in our last hello
+    said_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.said_at = self.since
+        self.exchange = Exchange(self.port, self.peer, comparer=self.initiator)
+
+    def begin(self) -> list[bytes]:
+        """The first frame. It is said again when the day or the floor has changed."""
+        port = self.port
+        self.said_day = port.today(), port.floor()
+        said = {
+            1: frames.VERSIONS,
+            2: [],
+            3: self.said_day[0],
+            4: self.said_day[1],
+            5: port.name,
+            6: port.software,
+        }
+        return [write_frame(frames.HELLO, said)]
+
+    @property
+    def serves(self) -> bool:
+        """Whether anything is exchanged here, or may be once a person decides."""
+        return bool(self.exchange.sets) or self.port.knows(self.peer)
+
+    def receive(self, data: bytes, now: float) -> list[bytes]:
+        """A frame from the other side. Raises TheirFault."""
+        kind, fields = frames.read_frame(data)
+        if self.hello is None:
+            if kind != frames.HELLO:
+                raise TheirFault("unexpected_frame")
+            return self._on_hello(fields[0], now)
+        if kind in (
+            frames.COMPARE,
+            frames.SAME,
+            frames.DIFFERS,
+            frames.RECONCILE,
+            frames.RECONCILED,
+            frames.NOT_SHARED,
+            frames.SHARED,
+        ):
+            return self.exchange.on_compare(kind, fields, now)
+        if kind == frames.RECORDS:
+            return self.exchange.on_records(fields[0], fields[1], now) if self.exchange.sets else []
+        if kind == frames.TAKEN:
+            return self.exchange.on_taken(fields[0], now)
+        if kind == frames.HAVE:
+            return self.exchange.want(fields[0]) if self.exchange.sets else []
+        if kind == frames.WANT:
+            return self.exchange.on_want(fields[0], now)
+        if kind == frames.COALITIONS:
+            self.their_blinds = frozenset(fields[0])
+            return self._share(now)
+        if kind == frames.ASK:
+            return self._on_ask(fields[0], fields[1], now)
+        if kind == frames.OFFER:
+            if self.port.neighbor_state(self.peer) == "linked":
+                self.port.offered(self.peer, fields[0], fields[1])
+            return []
+        if kind == frames.JOIN:
+            return self._on_join(now)
+        if kind == frames.WELCOME:
+            return self._on_welcome(fields[0], fields[1], now)
+        if kind == frames.HELLO:
+            self._take_day(fields[0])
+            self.port.day_of_peer(self.peer, fields[0][3])
+            return []
+        self.unknown_frames += 1
+        if self.unknown_frames > UNKNOWN_FRAMES_MAX:
+            raise TheirFault("unexpected_frame")
+        return []
+
+    def tick(self, now: float) -> list[bytes]:
+        """What is due. Raises TheirFault where the other side is silent or the link serves nothing."""
+        if self.hello is None:
+            if now - self.since > HELLO_TIMEOUT_S:
+                raise TheirFault("link_timeout")
+            return []
+        if now - self.since > IDLE_STRANGER_S and not self.serves:
+            raise TheirFault("not_linked")
+        return self._say_day_again(now) + self.exchange.tick(now)
+
+    def _say_day_again(self, now: float) -> list[bytes]:
+        changed = self.said_day != (self.port.today(), self.port.floor())
+        if self.hello is None or not changed or now - self.said_at < HELLO_AGAIN_S:
+            return []
+        self.said_at = now
+        again = self.begin()
+        self._take_day(self.hello)
+        return again
+
+    def next_due(self) -> float:
+        """When `tick` has something to do. A new day is noticed at the tick after it."""
+        if self.hello is None:
+            return self.since + HELLO_TIMEOUT_S
+        if not self.exchange.sets:
+            return self.since + IDLE_STRANGER_S
+        return self.exchange.next_due()
+
+    def announce(self, records: list[Record], now: float) -> list[bytes]:
+        """Pass on what is new here."""
+        return self.exchange.announce(records, now) if self.hello is not None else []
+
+    def look_again(self, now: float) -> list[bytes]:
+        """Our coalitions, rosters or approvals changed."""
+        if self.hello is None:
+            return []
+        self.port.day_of_peer(self.peer, self.hello[3])  # it may have been a stranger's until now
+        out = self._ask() + self._name_coalitions() + self._share(now)
+        self.exchange.compare_soon(now)
+        return out
+
+    # greeting
+
+    def _on_hello(self, said: dict[int, Any], now: float) -> list[bytes]:
+        if not set(frames.VERSIONS) & set(said[1]):
+            raise TheirFault("no_common_version")
+        self._take_day(said)
+        self.port.heard(self.peer, said[5])
+        self.port.day_of_peer(self.peer, said[3])
+        out = self._ask()
+        if self.initiator and self.invite_id is not None:
+            out.append(write_frame(frames.JOIN))
+        return out + self._name_coalitions() + self._share(now)
+
+    def _take_day(self, said: dict[int, Any]) -> None:
+        """What the two compare follows from the days and floors that both said last."""
+        self.hello = said
+        self.exchange.window = Window.between(*self.said_day, said[3], said[4])
+
+    def _ask(self) -> list[bytes]:
+        if self.asked or self.port.neighbor_state(self.peer) not in ("asked", "linked"):
+            return []
+        self.asked = True
+        return [write_frame(frames.ASK, self.port.name, self.port.ask_message(self.peer))]
+
+    def _on_ask(self, name: str, message: str, now: float) -> list[bytes]:
+        before = self.port.neighbor_state(self.peer)
+        if self.port.asked(self.peer, name, message) == "linked" and before != "linked":
+            self.asked = False  # say yes once more: they may have declined our first ask, and ask now themselves
+        return self._ask() + self._share(now)
+
+    def _name_coalitions(self) -> list[bytes]:
+        blinds = tuple(
+            sorted(
+                blind(secret, self.handshake_hash, self.initiator)
+                for secret in self.port.coalitions().values()
+            )
+        )[: frames.COALITIONS_MAX]
+        if blinds == self.our_blinds:
+            return []
+        self.our_blinds = blinds
+        return [write_frame(frames.COALITIONS, list(blinds))]
+
+    # sharing
+
+    def _share(self, now: float) -> list[bytes]:
+        """Work out which sets this link keeps equal, and offer the coalitions in which we list the peer."""
+        port = self.port
+        ours = port.coalitions()
+        for coalition, secret in ours.items():
+            if blind(secret, self.handshake_hash, not self.initiator) in self.their_blinds:
+                self.shared.add(coalition)
+        self.shared &= set(ours)
+        keys: list[SetKey] = [("roster", coalition) for coalition in sorted(self.shared)]
+        for coalition in sorted(self.shared):
+            if {self.peer, port.home} <= port.members(coalition):
+                keys.append(("coalition", coalition))
+        if port.may_pair(self.peer):
+            keys.append(("pair", self.peer))
+        return self._offer(ours) + self.exchange.share(keys, now)
+
+    def _offer(self, ours: dict[bytes, bytes]) -> list[bytes]:
+        if self.port.neighbor_state(self.peer) != "linked":
+            return []
+        out = []
+        for coalition in sorted(set(ours) - self.shared - self.offered):
+            charter = self.port.charter(coalition)
+            if self.peer in self.port.members(coalition) and charter is not None:
+                self.offered.add(coalition)
+                out.append(write_frame(frames.OFFER, *charter))
+        return out
+
+    # joining by invitation
+
+    def _on_join(self, now: float) -> list[bytes]:
+        if self.initiator or self.invite_id is None:
+            raise TheirFault("unexpected_frame")
+        coalition = self.port.invited(self.invite_id, self.peer)
+        charter = self.port.charter(coalition) if coalition is not None else None
+        if coalition is None or charter is None:
+            raise TheirFault("unknown_invite")
+        self.shared.add(coalition)
+        return [write_frame(frames.WELCOME, *charter), *self._share(now)]
+
+    def _on_welcome(self, charter: bytes, epoch: bytes, now: float) -> list[bytes]:
+        if not self.initiator or self.invite_id is None:
+            raise TheirFault("unexpected_frame")
+        coalition = self.port.welcomed(self.peer, charter, epoch)
+        if coalition is None:
+            raise TheirFault("bad_key_record")
+        self.shared.add(coalition)
+        self.joined(coalition)
+        return self._name_coalitions() + self._share(now)

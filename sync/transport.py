@@ -1,0 +1,331 @@
+"""The shell of a link: a WebSocket at `/link`, the greeting over it, then sealed frames in both directions.
+
+Nothing is decided here. The runner gets a `Link`, takes frames from it and puts frames into it; what
+they mean is the engine's business, how they are sealed the channel's. The rules this file keeps:
+
+- Putting a frame never waits. The queue holds FRAMES_WAITING_MAX frames and BYTES_WAITING_MAX bytes; a
+  link that would need more is closed with `queue_full`, and reconciliation mends what was not sent.
+- Taking a frame is what makes us read: who sends faster than we take is held up by TCP.
+- A peer's fault ends its link, with a code as the WebSocket close reason (4000), and nothing else.
+- We call only addresses that a node may call (sync/addresses.py).
+- TLS, where there is some, proves nothing here: Noise does. A certificate is not even looked at, for
+  a Pi without a clock could never accept one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import aiohttp
+from aiohttp import WSMsgType, web
+from yarl import URL
+
+from protocol import introduction
+from protocol.errors import SENTENCES, TheirFault, WorldFault
+from protocol.introduction import Introduction
+from sync.addresses import NO_NODE, GuardedConnector, NotCalledError, link_url
+from sync.channel import MESSAGE_SIZE_BYTES_MAX, Handshake, public_key
+
+FRAMES_WAITING_MAX = 1024
+BYTES_WAITING_MAX = 4 * 1024 * 1024
+HANDSHAKES_MAX = 32  # strangers being greeted at the same time
+HANDSHAKE_TIMEOUT_S = 10.0
+HEARTBEAT_S = 20.0
+FLUSH_TIMEOUT_S = 2.0  # what waits when we close still gets this long
+CLOSE_TIMEOUT_S = 2.0  # the goodbye, before the line is cut
+CLOSE_CODE = 4000
+
+Socket: TypeAlias = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
+Tap: TypeAlias = Callable[[str, bytes], None]
+
+_CODE = re.compile(r"[a-z_]{1,40}")
+_NOT_CALLED = "This node does not call addresses of that kind."
+
+
+@dataclass
+class LocalEnd:
+    """What this node needs to greet others. `introduce` gives the introduction of the day.
+
+    `tap(direction, frame)`, direction "in" or "out", sees every plaintext frame: for tests and the demo.
+    """
+
+    noise_private: bytes
+    introduce: Callable[[], bytes]
+    today: Callable[[], int]
+    current_key: Callable[[bytes, Any], bytes | None]
+    psk_of: Callable[[bytes], bytes | None] = lambda invite_id: None
+    tap: Tap | None = None
+    handshakes: int = 0  # strangers being greeted right now
+
+
+class Link:
+    """A greeted peer. Iterate over it for its frames; it ends when either side closes.
+
+    `code` says why it ended: ours or theirs (`closed_by_us`), or "" if the connection just broke.
+    """
+
+    def __init__(
+        self,
+        ws: Socket,
+        handshake: Handshake,
+        peer: Introduction,
+        address: str,
+        initiator: bool,
+        tap: Tap | None,
+    ) -> None:
+        self.peer = peer
+        self.handshake_hash = handshake.handshake_hash
+        self.invite_id = handshake.invite_id
+        self.initiator = initiator
+        self.address = address
+        self.code = ""
+        self.closed_by_us = False
+        self.response = ws  # for an accepted link: what the request handler returns
+        self._channel = handshake.channel()
+        self._ws = ws
+        self._tcp = ws.get_extra_info("socket")
+        self._tap = tap
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._wake = asyncio.Event()
+        self._ending = False
+        self._writer = asyncio.create_task(self._write())
+        self._finisher: asyncio.Task[None] | None = None
+
+    def put(self, frame: bytes) -> None:
+        """Queues a frame of at most 65,519 bytes; on a link that has ended, does nothing. Never waits."""
+        if self._ending:
+            return
+        if len(self._waiting) >= FRAMES_WAITING_MAX or self._waiting_bytes + len(frame) > BYTES_WAITING_MAX:
+            self._waiting.clear()  # a peer that takes nothing will not take these either
+            self.close("queue_full")
+            return
+        self._waiting.append(frame)
+        self._waiting_bytes += len(frame)
+        self._wake.set()
+
+    async def send(self, frame: bytes) -> None:
+        """`put`, for those who await."""
+        self.put(frame)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The peer's frames, opened, until the link ends. Raises nothing of the peer's making."""
+        while True:
+            message = await self._ws.receive()
+            if self._ending:
+                return
+            if message.type is WSMsgType.BINARY:
+                try:
+                    frame = self._channel.open(message.data)
+                except TheirFault as fault:
+                    self.close(fault.code)
+                    return
+                if self._tap is not None:
+                    self._tap("in", frame)
+                yield frame
+            else:
+                self._end(_reason(message), by_us=message.type is WSMsgType.TEXT)
+
+    def close(self, code: str) -> None:
+        """Ends the link; the peer is told the code, after what is waiting. Never waits; once is enough."""
+        self._end(code, by_us=True)
+
+    async def wait_closed(self) -> None:
+        """Returns when the socket is gone."""
+        if self._finisher is not None:
+            await asyncio.shield(self._finisher)
+
+    def _end(self, code: str, by_us: bool) -> None:
+        if self._ending:
+            return
+        self._ending = True
+        self.code = code
+        self.closed_by_us = by_us
+        self._wake.set()
+        self._finisher = asyncio.create_task(self._finish())
+
+    async def _write(self) -> None:
+        with contextlib.suppress(ConnectionError, aiohttp.ClientError):
+            while True:
+                while self._waiting:
+                    frame = self._waiting.popleft()
+                    self._waiting_bytes -= len(frame)
+                    if self._tap is not None:
+                        self._tap("out", frame)
+                    await self._ws.send_bytes(self._channel.seal(frame))
+                if self._ending:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+        self._end("", by_us=False)  # the connection broke
+
+    async def _finish(self) -> None:
+        await asyncio.wait([self._writer], timeout=FLUSH_TIMEOUT_S if self._waiting else 0)
+        self._writer.cancel()
+        await asyncio.wait([self._writer])
+        await _close(self._ws, self.code, self._tcp)
+
+
+async def dial(
+    session: aiohttp.ClientSession,
+    address: str,
+    end: LocalEnd,
+    *,
+    expected: bytes | None = None,
+    invite: tuple[bytes, bytes] | None = None,
+) -> Link:
+    """A link to the node at `address`, which must be the home `expected`, if given.
+
+    With `invite`, by its id and secret. Raises OurFault, TheirFault, WorldFault.
+    """
+    if not isinstance(session.connector, GuardedConnector):
+        raise ValueError("dial takes a session made by client_session")
+    url = link_url(address)
+    try:
+        async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+            ws = await session.ws_connect(
+                url,
+                heartbeat=HEARTBEAT_S,
+                max_msg_size=MESSAGE_SIZE_BYTES_MAX + 1,  # aiohttp refuses the limit itself
+                ssl=False,
+            )
+            try:
+                return await _greet_first(ws, url, end, expected, invite)
+            except BaseException as error:
+                code = error.code if isinstance(error, TheirFault) else ""
+                await _close(ws, code, ws.get_extra_info("socket"))
+                raise
+    except TimeoutError:
+        raise WorldFault("unreachable") from None
+    except aiohttp.WSServerHandshakeError:
+        raise WorldFault("unreachable", NO_NODE) from None
+    except aiohttp.ClientConnectorError as error:
+        refused = isinstance(error.os_error, NotCalledError)
+        raise WorldFault("unreachable", _NOT_CALLED if refused else None) from None
+    except (aiohttp.ClientError, OSError, ValueError):  # ValueError: a host name no resolver takes
+        raise WorldFault("unreachable") from None
+
+
+async def accept(request: web.Request, end: LocalEnd) -> Link:
+    """A link to the node that called. Raises TheirFault, with the socket closed, or an HTTP error.
+
+    A request handler does better with `serve`.
+    """
+    return await _greet_back(await _upgrade(request, end), request, end)
+
+
+async def serve(
+    request: web.Request, end: LocalEnd, run: Callable[[Link], Awaitable[None]]
+) -> web.StreamResponse:
+    """The handler of `/link`: greets who calls and, if that succeeds, runs the link to its end."""
+    ws = await _upgrade(request, end)
+    try:
+        link = await _greet_back(ws, request, end)
+    except TheirFault:
+        return ws
+    try:
+        await run(link)
+    finally:
+        link.close("")
+        await link.wait_closed()
+    return ws
+
+
+async def _greet_first(
+    ws: aiohttp.ClientWebSocketResponse,
+    url: URL,
+    end: LocalEnd,
+    expected: bytes | None,
+    invite: tuple[bytes, bytes] | None,
+) -> Link:
+    handshake = Handshake(True, end.noise_private, end.introduce(), invite)
+    await ws.send_bytes(handshake.first())
+    third = handshake.receive(await _receive(ws))
+    peer = _check(handshake, end)  # before we say who we are
+    if expected is not None and peer.home != expected:
+        raise TheirFault("wrong_peer")
+    await ws.send_bytes(third or b"")
+    return Link(ws, handshake, peer, f"{url.raw_authority}", True, end.tap)
+
+
+async def _upgrade(request: web.Request, end: LocalEnd) -> web.WebSocketResponse:
+    if "Origin" in request.headers:  # a web page in some browser: no node sends this
+        raise web.HTTPForbidden
+    if end.handshakes >= HANDSHAKES_MAX:
+        raise web.HTTPServiceUnavailable
+    ws = web.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=False, max_msg_size=MESSAGE_SIZE_BYTES_MAX + 1)
+    await ws.prepare(request)
+    return ws
+
+
+async def _greet_back(ws: web.WebSocketResponse, request: web.Request, end: LocalEnd) -> Link:
+    handshake = Handshake(False, end.noise_private, end.introduce(), psk_of=end.psk_of)
+    end.handshakes += 1
+    try:
+        async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+            await ws.send_bytes(handshake.receive(await _receive(ws)) or b"")
+            handshake.receive(await _receive(ws))
+        return Link(ws, handshake, _check(handshake, end), request.remote or "", False, end.tap)
+    except (TimeoutError, ConnectionError, TheirFault) as error:
+        slow = isinstance(error, TimeoutError)
+        fault = (
+            error
+            if isinstance(error, TheirFault)
+            else TheirFault("link_timeout" if slow else "bad_handshake")
+        )
+        await _close(ws, fault.code, ws.get_extra_info("socket"))
+        raise fault from None
+    finally:
+        end.handshakes -= 1
+
+
+def _check(handshake: Handshake, end: LocalEnd) -> Introduction:
+    if handshake.their_noise_public == public_key(end.noise_private):
+        raise TheirFault("wrong_peer", "This is the address of this node itself.")
+    return introduction.check(
+        handshake.their_introduction, handshake.their_noise_public, end.today(), end.current_key
+    )
+
+
+async def _receive(ws: Socket) -> bytes:
+    message = await ws.receive()
+    if message.type is WSMsgType.BINARY:
+        return bytes(message.data)
+    reason = _reason(message)
+    if not reason:
+        raise ConnectionError("gone before it said who it is")
+    raise TheirFault(reason if reason in SENTENCES else "bad_handshake")
+
+
+def _reason(message: aiohttp.WSMessage) -> str:
+    """Why no frame came: the peer's code, or ours for what it did, or "" if the connection broke."""
+    if message.type is WSMsgType.TEXT:
+        return "bad_frame"
+    if message.type is WSMsgType.CLOSE:
+        said = message.extra if isinstance(message.extra, str) else ""
+        if message.data == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
+            return "frame_too_long"
+        return said if message.data == CLOSE_CODE and _CODE.fullmatch(said) else ""
+    if message.type is WSMsgType.ERROR:
+        if isinstance(message.data, TimeoutError):
+            return "link_timeout"
+        too_big = getattr(message.data, "code", None) == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+        return "frame_too_long" if too_big else "bad_frame"
+    return ""
+
+
+async def _close(ws: Socket, code: str, tcp: Any) -> None:
+    """Says goodbye within CLOSE_TIMEOUT_S, else cuts the line: a peer that reads nothing holds nothing."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await ws.close(code=CLOSE_CODE, message=code.encode())
+    except (TimeoutError, ConnectionError, aiohttp.ClientError):
+        with contextlib.suppress(OSError, AttributeError):
+            tcp.shutdown(socket.SHUT_RDWR)
