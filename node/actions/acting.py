@@ -1,0 +1,70 @@
+"""Signing a word and putting it through the one door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from protocol.errors import OurFault
+from protocol.record import Draft, Record
+from protocol.scopes import Scope, day_of
+from protocol.signing import public_key
+
+if TYPE_CHECKING:
+    from node.app import Node
+
+
+def say(
+    node: Node,
+    member_seed: bytes | None,
+    kind: str,
+    scope: Scope,
+    body: dict[str, Any],
+    *,
+    life_days: int | None = None,
+    expires: int | None = None,
+    nonce: bytes | None = None,
+    created: int | None = None,
+    edit: int = 0,
+) -> Record:
+    """Sign a record as a member (or, without a seed, as the neighborhood) and store it.
+
+    `life_days` counts from today; `expires` is the day itself; neither means that it never expires.
+    Raises OurFault with the judge's code where the record is not in.
+    """
+    seeds = [node.node_keys.seed] if member_seed is None else [member_seed, node.node_keys.seed]
+    made = node.stamp() if created is None else created
+    draft = Draft(
+        kind=kind,
+        scope=scope,
+        author=node.home if member_seed is None else public_key(member_seed),
+        home=node.home,
+        nonce=node.random(16) if nonce is None else nonce,
+        created=made,
+        expires=day_of(made) + life_days + 1 if life_days is not None else expires,
+        body=body,
+        edit=edit,
+    )
+    return put(node, draft.sign(seeds))
+
+
+def say_again(node: Node, member_seed: bytes | None, version: Record, body: dict[str, Any]) -> Record:
+    """Sign the next edit of a thing that we hold."""
+    return say(
+        node,
+        member_seed,
+        version.kind,
+        version.scope,
+        body,
+        expires=version.expires,
+        nonce=version.nonce,
+        created=version.created,
+        edit=version.edit + 1,
+    )
+
+
+def put(node: Node, record: Record) -> Record:
+    """Through the door, or an OurFault that says why not."""
+    added = node.records.add(record.message)
+    if added.outcome not in ("new", "held") or added.record is None:
+        raise OurFault(added.code or "internal")
+    return added.record

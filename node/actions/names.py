@@ -1,0 +1,28 @@
+"""What people are called on the page: members by their names, others by what they chose to show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from node.store import people
+
+if TYPE_CHECKING:
+    from node.app import Node
+
+
+def neighborhood_name(node: Node, home: bytes) -> str:
+    """The display name of a neighborhood: our own, a card's, or what is known from asking."""
+    if node.is_set_up and home == node.home:
+        return node.setting("neighborhood")
+    return people.neighborhood_name(node.connection, home) or f"Neighborhood {home.hex()[:4]}"
+
+
+def person_name(node: Node, home: bytes, key: bytes, shown: str = "") -> str:
+    """The name of an account: what they showed, what we know of our own, or "a neighbor"."""
+    if shown:
+        return shown
+    if node.is_set_up and home == node.home:
+        name = people.member_name(node.connection, key)
+        if name:
+            return name
+    return people.name_shown_by(node.connection, home, key)

@@ -1,0 +1,161 @@
+"""Who belongs to a coalition: proposed by one voter, decided by more than half of them.
+
+An invitation makes a guest at once. Voters, and removals, need an epoch: somebody proposes it, which is
+their own assent, and the others assent. Leaving is one's own act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from node.actions.acting import say
+from node.actions.members import Session, coordinator
+from node.actions.names import neighborhood_name
+from node.actions.neighborhoods import joined
+from protocol.errors import OurFault
+from protocol.kinds.roster import Assent, Epoch, Leave, Roster
+from protocol.scopes import coalition
+
+if TYPE_CHECKING:
+    from node.app import Node
+
+Role = Literal["voter", "guest", "out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A neighborhood of a coalition."""
+
+    home: bytes
+    name: str
+    role: Role
+    is_us: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalItem:
+    """A proposed roster that has not enough assents yet."""
+
+    id: bytes
+    voters: list[str]
+    guests: list[str]
+    out: list[str]
+    assents: list[str]
+    needed: int
+    can_assent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CoalitionPage:
+    """A coalition with its members and what is proposed."""
+
+    id: bytes
+    name: str
+    agreement: str
+    members: list[Member]
+    proposals: list[ProposalItem]
+    we_vote: bool
+    forked: bool
+
+
+def _roster(node: Node, coalition_id: bytes) -> Roster:
+    roster = joined(node).get(coalition_id)
+    if roster is None:
+        raise OurFault("not_found")
+    return roster
+
+
+def coalition_page(node: Node, session: Session, coalition_id: bytes) -> CoalitionPage:
+    """One coalition. Raises OurFault("not_found")."""
+    roster = _roster(node, coalition_id)
+    members = [
+        Member(
+            home,
+            neighborhood_name(node, home),
+            "voter" if home in roster.voters else "guest",
+            home == node.home,
+        )
+        for home in roster.members
+    ]
+    we_vote = node.home in roster.voters
+
+    def names(homes: list[bytes] | frozenset[bytes]) -> list[str]:
+        return sorted(neighborhood_name(node, home) for home in homes)
+
+    return CoalitionPage(
+        id=coalition_id,
+        name=roster.charter.name,
+        agreement=roster.charter.agreement,
+        members=sorted(members, key=lambda member: (member.role != "voter", member.name, member.home)),
+        proposals=[
+            ProposalItem(
+                id=proposal.id,
+                voters=names(proposal.epoch.voters),
+                guests=names(proposal.epoch.guests),
+                out=names(proposal.epoch.out),
+                assents=names(proposal.assents),
+                needed=len(roster.voters) // 2 + 1,
+                can_assent=we_vote and session.role == "coordinator" and not _assented(node, roster),
+            )
+            for proposal in roster.proposals
+        ],
+        we_vote=we_vote,
+        forked=bool(roster.forks),
+    )
+
+
+def _assented(node: Node, roster: Roster) -> bool:
+    """Whether we have assented to a successor of the epoch in force: a home assents to one only."""
+    ours = {record.body.get("epoch") for record in node.records.of_home(node.home, "assent")}
+    return any(proposal.id in ours for proposal in roster.proposals)
+
+
+def propose(node: Node, session: Session, coalition_id: bytes, roles: Mapping[bytes, Role]) -> bytes:
+    """Propose who votes, who is a guest and who is out; it is our assent as well. Gives the epoch's id."""
+    coordinator(session)
+    roster = _roster(node, coalition_id)
+    if node.home not in roster.voters:
+        raise OurFault("not_allowed", "Only a neighborhood that votes can propose who votes.")
+    if _assented(node, roster):
+        raise OurFault("no_longer_possible", "You have assented to a proposal. It must be decided first.")
+    known = node.records.known.chains
+    wanted = {home: roles.get(home, "guest") for home in roster.members if home in known}
+    by_role: dict[Role, list[bytes]] = {"voter": [], "guest": [], "out": []}
+    for home in sorted(wanted):
+        by_role[wanted[home]].append(home)
+    if not by_role["voter"]:
+        raise OurFault("bad_input", "At least one neighborhood must vote.")
+    if set(by_role["voter"]) == roster.voters and not by_role["out"]:
+        raise OurFault("bad_input", "That is the roster as it is.")
+    staying = sorted([*by_role["voter"], *by_role["guest"]])
+    epoch = Epoch(
+        previous=roster.in_force,
+        voters=by_role["voter"],
+        guests=by_role["guest"],
+        out=by_role["out"],
+        keys=[[home, known[home].head] for home in staying],
+    )
+    with node.records.transaction():
+        proposed = say(node, None, "epoch", coalition(coalition_id), epoch.body())
+        say(node, None, "assent", coalition(coalition_id), Assent(epoch=proposed.id).body())
+    return proposed.id
+
+
+def assent(node: Node, session: Session, coalition_id: bytes, epoch_id: bytes) -> None:
+    """Say yes to a proposal."""
+    coordinator(session)
+    roster = _roster(node, coalition_id)
+    if node.home not in roster.voters or _assented(node, roster):
+        raise OurFault("no_longer_possible")
+    if epoch_id not in {proposal.id for proposal in roster.proposals}:
+        raise OurFault("no_longer_possible", "This proposal has been decided.")
+    say(node, None, "assent", coalition(coalition_id), Assent(epoch=epoch_id).body())
+
+
+def leave(node: Node, session: Session, coalition_id: bytes) -> None:
+    """Leave a coalition: the others see it, and nothing more of it is exchanged. Hours stand."""
+    coordinator(session)
+    roster = _roster(node, coalition_id)
+    say(node, None, "leave", coalition(coalition_id), Leave(epoch=roster.in_force).body())

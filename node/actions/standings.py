@@ -1,0 +1,129 @@
+"""What the neighborhood says by itself, without a person's decision: standings, node cards, prekeys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from node import VERSION
+from node.actions.acting import say, say_again
+from node.store import neighbors
+from node.views import posts as view
+from protocol.kinds.nodes import ADDRESSES_MAX, NodeCard
+from protocol.kinds.parcel import prekey_public
+from protocol.kinds.posts import Standing, standing_nonce
+from protocol.record import Record
+from protocol.scopes import COALITION, DAY_S, coalition
+
+if TYPE_CHECKING:
+    from node.app import Node
+
+CARD_AGE_MAX_S = 7 * DAY_S
+CARD_LIFE_DAYS = 365
+PREKEY_AGE_MAX_S = 30 * DAY_S
+PREKEY_KEPT_S = 60 * DAY_S
+
+
+def keep_standings(node: Node, changed: Iterable[Record]) -> None:
+    """Publish a standing for each of our shared posts whose state is no longer what its standing says."""
+    posts: dict[bytes, None] = {}
+    for record in changed:
+        if record.kind == "post" and record.home == node.home and record.scope[0] == COALITION:
+            posts[record.thing] = None
+        elif record.kind == "commitment" and type(record.body.get("post")) is bytes:
+            posts[record.body["post"]] = None
+        elif record.kind == "answer" and type(record.body.get("commitment")) is bytes:
+            commitment = node.records.version(record.body["commitment"])
+            if commitment is not None and type(commitment.body.get("post")) is bytes:
+                posts[commitment.body["post"]] = None
+    for thing in posts:
+        _keep_standing(node, thing)
+
+
+def keep_all_standings(node: Node) -> None:
+    """The same for every shared post of ours: at start, in case the power went between the two writes."""
+    for thing in view.shared_by(node.connection, node.home, node.today()):
+        _keep_standing(node, thing)
+
+
+def _keep_standing(node: Node, thing: bytes) -> None:
+    post = node.records.version(thing)
+    row = view.row_of(node.connection, thing)
+    if post is None or row is None or post.home != node.home or post.scope[0] != COALITION:
+        return
+    if post.expires is None or post.expires <= node.today():
+        return
+    held = next((r for r in node.records.about(thing, "standing") if r.home == node.home), None)
+    said = Standing.read(held) if held is not None else None
+    if said is None and row.state == "open":
+        return
+    if said is not None and (said.state, said.slots_open) == (row.state, row.slots_open):
+        return
+    word = Standing(post=thing, state=row.state, slots_open=row.slots_open, at=node.stamp())  # type: ignore[arg-type]
+    if held is not None:
+        say_again(node, None, held, word.body())
+    else:
+        say(
+            node,
+            None,
+            "standing",
+            post.scope,
+            word.body(),
+            expires=post.expires,
+            nonce=standing_nonce(thing),
+            created=post.created,
+        )
+
+
+def current_prekey(node: Node) -> bytes:
+    """The public prekey to put on the card: a new one each month, old ones deleted after 60 days."""
+    now = node.stamp()
+    held = neighbors.prekeys(node.connection)
+    neighbors.drop_prekeys(node.connection, now - PREKEY_KEPT_S)
+    if held and held[0][2] > now - PREKEY_AGE_MAX_S:
+        return held[0][0]
+    private = node.random(32)
+    public = prekey_public(private)
+    neighbors.add_prekey(node.connection, public, private, now)
+    return public
+
+
+def keep_cards(node: Node) -> None:
+    """See that each coalition we are in has our card, at most a week old, with our present addresses."""
+    if not node.is_set_up:
+        return
+    for coalition_id, roster in node.records.known.rosters.items():
+        joined = neighbors.coalition(node.connection, coalition_id)
+        if node.home not in roster.members or joined is None or joined.state != "joined":
+            continue
+        with node.records.transaction():
+            _keep_card(node, coalition_id)
+
+
+def _keep_card(node: Node, coalition_id: bytes) -> None:
+    now = node.stamp()
+    fresh = NodeCard(
+        name=node.setting("neighborhood"),
+        area=node.setting("area"),
+        addresses=node.addresses[:ADDRESSES_MAX],
+        prekey=current_prekey(node),
+        software=f"barnraise {VERSION}",
+        at=now,
+    )
+    scope = coalition(coalition_id)
+    held = [r for r in node.records.of_home(node.home, "node") if r.scope == scope]
+    newest = max(held, key=lambda record: (record.created, record.id), default=None)
+    said = NodeCard.read(newest) if newest is not None else None
+    if newest is not None and said is not None and newest.expires is not None:
+        same = (said.name, said.area, said.addresses, said.prekey) == (
+            fresh.name,
+            fresh.area,
+            fresh.addresses,
+            fresh.prekey,
+        )
+        if same and said.at > now - CARD_AGE_MAX_S:
+            return
+        if newest.expires > node.today() + 14:
+            say_again(node, None, newest, fresh.body())
+            return
+    say(node, None, "node", scope, fresh.body(), life_days=CARD_LIFE_DAYS)

@@ -1,0 +1,177 @@
+"""A node: its folder, keys, records and the people signed in. Everything else acts on this.
+
+`Node` holds no logic of a feature. Use cases live in `node/actions/`, what answers the network in
+`sync/engine.py`, the pages in `node/web/`; `node/serve.py` puts them together and runs them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from typing import IO, Any
+
+from node import keys as node_keys
+from node.actions.standings import keep_standings
+from node.settings import Settings
+from node.store import settings as local_settings
+from node.store.database import DATABASE_NAME, lock_folder, open_database
+from node.store.records import Records
+from node.tries import Tries
+from protocol.errors import OurFault
+from protocol.record import Record
+from protocol.scopes import DAY_S, EPOCH_2020_S, day_of
+
+BUILT_S = 1_795_000_000  # November 2026: no machine that runs this can honestly say an earlier time
+
+CLOCK_NOTE = "The clock of this machine is not right. Nothing expires here until it is set."
+
+log = logging.getLogger("barnraise")
+
+
+class Node:
+    """One neighborhood's node, opened. Use `Node.open`, and `close` when done."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.time,
+        chance: Callable[[int], bytes] = secrets.token_bytes,
+        memory: bool = False,
+    ) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._chance = chance
+        self.day_offset = 0  # days by which peers agree that our clock is wrong; see sync/days.py
+        self._lock: IO[bytes] | None = None if memory else lock_folder(settings.data)
+        try:
+            self.db = open_database(None if memory else settings.data / DATABASE_NAME)
+            self.connection = self.db.conn
+            self.keys = None if memory else node_keys.read_node_keys(settings.data)
+        except BaseException:
+            self._release()
+            raise
+        self.memory = memory
+        self.records = Records(self.connection, self.today)
+        self.records.on_new = self._new
+        self.on_new: list[Callable[[list[Record]], None]] = []
+        self.sessions: dict[str, Any] = {}
+        self.tries = Tries()
+        self.discovery_note = ""
+        self.clock_unset = self.clock_before_build()
+        self.call_note = ""  # why the last typed address did not answer
+        self.nearby: dict[bytes, Any] = {}
+        self.connected: set[bytes] = set()
+        self.introduced: dict[bytes, tuple[bytes, ...]] = {}  # key records shown in a handshake, newest 100
+        self.invites_entered: dict[bytes, Any] = {}
+        self.join_by_code: Callable[[Any], Any] = _no_links
+        self.pair_in_step: Callable[[bytes], None] = lambda home: None
+        self.poke: Callable[[str, dict[str, Any]], None] = lambda what, details: None
+        if self.clock_unset:
+            least = max(BUILT_S, self.records.newest_created())
+            self.day_offset = day_of(least) - self.own_clock_day()
+        home = self.setting("home")
+        if home:
+            self.records.own_home = bytes.fromhex(home)
+
+    def close(self) -> None:
+        """Close the database and let go of the folder."""
+        self.connection.close()
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+
+    # time and chance
+
+    def now(self) -> int:
+        """Unix seconds by this machine's clock."""
+        return int(self._clock())
+
+    def today(self) -> int:
+        """The UTC day, as this clock and the peers' days together say."""
+        return day_of(self.now()) + self.day_offset
+
+    def stamp(self) -> int:
+        """The `created` of a record made now.
+
+        Where the clock is not set, the newest held plus one, but never beyond the peers' tomorrow.
+        """
+        told = max(self.now() + self.day_offset * DAY_S, EPOCH_2020_S)
+        if not self.clock_unset:
+            return told
+        return min(self.records.newest_created() + 1, (self.today() + 2) * DAY_S - 1)
+
+    def random(self, size_bytes: int) -> bytes:
+        """Random bytes: all of a node's keys, nonces and ids come from here."""
+        return self._chance(size_bytes)
+
+    def own_clock_day(self) -> int:
+        """The UTC day by this machine's clock alone."""
+        return day_of(self.now())
+
+    def clock_before_build(self) -> bool:
+        """Whether the clock says a time before this program was made: then it is surely not set."""
+        return self.now() < BUILT_S
+
+    @property
+    def clock_note(self) -> str:
+        """What the page says about the clock, "" where it is right."""
+        return CLOCK_NOTE if self.clock_unset else ""
+
+    # settings kept in the database
+
+    def setting(self, name: str) -> str:
+        """A stored setting, "" where there is none."""
+        return local_settings.get(self.connection, name)
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Store a setting; "" removes it."""
+        local_settings.put(self.connection, name, value)
+
+    # who we are
+
+    @property
+    def home(self) -> bytes:
+        """The id of this neighborhood. Raises OurFault("not_set_up")."""
+        if not self.records.own_home:
+            raise OurFault("not_set_up")
+        return self.records.own_home
+
+    @property
+    def is_set_up(self) -> bool:
+        return bool(self.records.own_home)
+
+    def become(self, home: bytes, keys: node_keys.NodeKeys) -> None:
+        """Take up keys: written to the key file before anything is signed with them."""
+        if not self.memory:
+            node_keys.write_node_keys(self.settings.data, keys)
+        self.keys = keys
+        self.set_setting("home", home.hex())
+        self.records.own_home = home
+
+    @property
+    def node_keys(self) -> node_keys.NodeKeys:
+        """The node's secrets. Raises OurFault("not_set_up")."""
+        if self.keys is None:
+            raise OurFault("not_set_up")
+        return self.keys
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where this node says it can be reached, as host:port, best first."""
+        return list(json.loads(self.setting("addresses") or "[]"))
+
+    def _new(self, records: list[Record]) -> None:
+        if self.is_set_up and self.keys is not None:
+            keep_standings(self, records)
+        for listener in self.on_new:
+            listener(records)
+
+
+async def _no_links(invite: Any) -> str:
+    raise OurFault("bad_input", "The node is not running its links.")

@@ -1,0 +1,168 @@
+"""What all commands share: their options, who is acting, and how a refusal is said."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from node import control
+from node.settings import Settings
+from protocol.errors import Fault, OurFault, WorldFault
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+PASSPHRASE_FILE_BYTES_MAX = 1_024
+_DATA, _WHO, _FILE = "barnraise.data", "barnraise.who", "barnraise.passphrase_file"
+
+
+class Refusal(click.ClickException):
+    """One plain sentence on stderr, exit status 1."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, err=True, file=file)
+
+
+class Commands(click.Group):
+    """A group in which everything that is refused on purpose ends as a Refusal."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which a newcomer meets them, not by the alphabet."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except Fault as fault:
+            raise Refusal(fault.sentence) from fault
+        except sqlite3.OperationalError as error:
+            raise Refusal(f"The database cannot be used: {error}.") from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            raise Refusal(f"{place}{error.strerror or error}.") from error
+
+
+# options; each may stand before or behind the name of a subcommand
+
+
+def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        if value is not None:
+            ctx.meta[name] = value
+        return value
+
+    return callback
+
+
+def data_option(function: Decorated) -> Decorated:
+    """--data: which node."""
+    return click.option(
+        "--data",
+        metavar="FOLDER",
+        expose_value=False,
+        callback=_keep(_DATA),
+        help="The node's data folder. [default: $BARNRAISE_DATA, else ~/.local/share/barnraise]",
+    )(function)
+
+
+def as_options(function: Decorated) -> Decorated:
+    """--as and --passphrase-file: who acts."""
+    who = click.option(
+        "--as",
+        "who",
+        metavar="NAME",
+        expose_value=False,
+        callback=_keep(_WHO),
+        help="Your name, as you sign in on the page.",
+    )
+    file = click.option(
+        "--passphrase-file",
+        metavar="FILE",
+        expose_value=False,
+        callback=_keep(_FILE),
+        help="A file that begins with your passphrase. [default: $BARNRAISE_PASSPHRASE, or you are asked]",
+    )
+    return who(file(function))
+
+
+def json_option(function: Decorated) -> Decorated:
+    """--json: for a script."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for a script.")(function)
+
+
+def data_text() -> str | None:
+    """The folder as typed, None where none was."""
+    found: str | None = click.get_current_context().meta.get(_DATA)
+    return found
+
+
+def folder() -> Path:
+    """The data folder that is meant."""
+    return Settings.from_outside(data=data_text()).data
+
+
+def ask(command: str, **parameters: Any) -> control.Answer:
+    """Do a command on the node that is meant, and learn whether it is running."""
+    return control.ask(folder(), command, **parameters)
+
+
+def call(command: str, **parameters: Any) -> Any:
+    """Do a command on the node that is meant."""
+    return ask(command, **parameters).result
+
+
+def acting_name() -> str:
+    """The NAME of --as. Raises a usage error where it is missing."""
+    who: str = click.get_current_context().meta.get(_WHO, "")
+    if not who:
+        raise click.UsageError("Say who you are: --as NAME, the name with which you sign in on the page.")
+    return who
+
+
+def acting() -> dict[str, str]:
+    """Who acts: the parameters `who` and `passphrase`. Asks for the passphrase if nothing else has it."""
+    meta, who = click.get_current_context().meta, acting_name()
+    if _FILE in meta:
+        return {"who": who, "passphrase": _first_line(Path(meta[_FILE]))}
+    if given := os.environ.get("BARNRAISE_PASSPHRASE"):
+        return {"who": who, "passphrase": given}
+    if not has_terminal():
+        raise OurFault(
+            "signed_out",
+            f"To act as {who}, the passphrase is needed. There is no terminal to ask at, "
+            "so set BARNRAISE_PASSPHRASE or give --passphrase-file.",
+        )
+    return {"who": who, "passphrase": click.prompt(f"Passphrase of {who}", hide_input=True, err=True)}
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            line = file.read(PASSPHRASE_FILE_BYTES_MAX).split(b"\n")[0]
+        return line.rstrip(b"\r").decode()
+    except OSError as error:
+        raise WorldFault(
+            "not_found", f"The passphrase file {path} cannot be read: {error.strerror}."
+        ) from None
+    except UnicodeDecodeError:
+        raise OurFault("bad_input", f"The passphrase file {path} is not text.") from None
+
+
+def has_terminal() -> bool:
+    """Whether there is a person to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def print_json(value: Any) -> None:
+    """JSON alone on stdout. In ASCII, so that no word of somebody else's can steer the terminal."""
+    click.echo(json.dumps(value, indent=2))

@@ -1,0 +1,301 @@
+"""A node's links: engine, runner, discovery and parcels, hung onto the node's records and decisions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from node.actions import standings
+from node.parcels import Parcels
+from node.port import StorePort
+from node.store import neighbors
+from protocol import introduction
+from protocol.errors import OurFault, TheirFault, WorldFault
+from protocol.invite import Invite
+from protocol.judge import read_checked
+from protocol.kinds.keys import build_chain
+from protocol.record import Record
+from sync import engine as events
+from sync.addresses import may_call, up_interfaces
+from sync.channel import public_key as noise_public_key
+from sync.discovery import Discovery, Sighting
+from sync.engine import Engine
+from sync.runner import Runner
+from sync.transport import LocalEnd, Tap
+
+if TYPE_CHECKING:
+    from node.app import Node
+
+log = logging.getLogger("barnraise.links")
+
+INTRODUCTION_DAYS = 30
+INTRODUCED_MAX = 100
+JOIN_TIMEOUT_S = 30.0
+HOUSEKEEPING_S = 600.0
+ADDRESS_CHECK_S = 30.0
+CALLED_MAX = 20
+
+
+def current_key(node: Node, home: bytes, key_records: Sequence[bytes]) -> bytes | None:
+    """The node key of `home`, from what it shows and what we hold: a replaced key proves nothing."""
+    shown = [read_checked(message) for message in key_records]
+    held = node.records.of_home(home, "inception") + node.records.of_home(home, "rotation")
+    chain = build_chain(home, {record.id: record for record in [*shown, *held]}.values())
+    return chain.current if chain is not None else None
+
+
+def _listening_on(node: Node) -> list[str]:
+    """The hosts at which others reach our port: every address of ours, or the one that we listen on."""
+    listen = node.settings.listen
+    if listen in ("0.0.0.0", "::", ""):
+        ips = [address.ip for interface in up_interfaces() for address in interface.addresses]
+        return [str(ip) for ip in ips if ip.version == 4 and not ip.is_loopback]
+    try:
+        called = may_call(listen, node.settings.allow_loopback)
+    except ValueError:
+        return [listen]  # a name
+    return [f"[{listen}]" if ":" in listen else listen] if called else []
+
+
+class Links:
+    """Everything between this node and others. Made once the node is set up."""
+
+    def __init__(
+        self,
+        node: Node,
+        tap: Tap | None = None,
+        *,
+        make_runner: Callable[..., Runner] = Runner,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.node = node
+        self.port = StorePort(node)
+        self._clock = clock
+        self.parcels = Parcels(node, chance)
+        end = LocalEnd(
+            noise_private=node.node_keys.noise_private,
+            introduce=self._introduce,
+            today=node.today,
+            current_key=lambda home, records: current_key(node, home, records),
+            psk_of=lambda invite_id: neighbors.invite_psk(node.connection, invite_id, node.now()),
+            tap=tap,
+        )
+        self.runner = make_runner(
+            Engine(self.port, chance),
+            end,
+            allow_loopback=node.settings.allow_loopback,
+            on_introduced=self._introduced,
+            on_connected=self._connected,
+            on_joined=self._joined,
+            on_called=self._called,
+            on_tick=self._tick,
+            clock=clock,
+        )
+        self.discovery: Discovery | None = None
+        self._joining: dict[bytes, asyncio.Future[str]] = {}
+        self._asking: dict[str, str] = {}
+        self._roster_moved = asyncio.Event()
+        self._next_housekeeping = 0.0
+        self._next_address_check = 0.0
+
+    async def start(self) -> None:
+        """Hang ourselves onto the node, begin to call, and look around."""
+        node = self.node
+        node.on_new.append(self._new)
+        node.records.on_known = self._known_changed
+        node.pair_in_step = self.parcels.in_step
+        node.poke = self._poke
+        node.join_by_code = self._join_by_code
+        self._check_addresses()
+        standings.keep_all_standings(node)
+        standings.keep_cards(node)
+        await self.runner.start()
+        self.parcels.start(self._clock())
+        if node.settings.discovery == "off":
+            node.discovery_note = "Looking for nodes on this network is switched off."
+            return
+        self.discovery = Discovery(
+            node.home,
+            node.setting("neighborhood"),
+            node.settings.port,
+            "loopback" if node.settings.discovery == "loopback" else "all",
+            self._seen,
+            self._gone,
+        )
+        await self.discovery.start()
+        node.discovery_note = self.discovery.note
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        if self.discovery is not None:
+            await self.discovery.stop()
+        await self.runner.stop()
+        if self._new in self.node.on_new:
+            self.node.on_new.remove(self._new)
+        self.node.records.on_known = lambda: None
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """The handler of `/link`."""
+        return await self.runner.answer(request)
+
+    # greeting
+
+    def _introduce(self) -> bytes:
+        node = self.node
+        own = node.records.of_home(node.home, "inception") + node.records.of_home(node.home, "rotation")
+        keys = node.node_keys
+        return introduction.build(
+            keys.seed,
+            node.home,
+            keys.public,
+            noise_public_key(keys.noise_private),
+            node.today() + INTRODUCTION_DAYS,
+            [record.message for record in own],
+        )
+
+    def _introduced(self, home: bytes, key_records: tuple[bytes, ...]) -> None:
+        self.node.introduced.pop(home, None)
+        self.node.introduced[home] = key_records
+        while len(self.node.introduced) > INTRODUCED_MAX:
+            del self.node.introduced[next(iter(self.node.introduced))]
+
+    # what happens here
+
+    def _new(self, records: list[Record]) -> None:
+        self.runner.event(events.NewRecords(records))
+        self.parcels.news(records, self._clock())
+
+    def _known_changed(self) -> None:
+        self._roster_moved.set()
+        standings.keep_cards(self.node)
+        self.runner.event(events.Changed())
+
+    def _poke(self, what: str, details: dict[str, Any]) -> None:
+        """A person decided something about other neighborhoods."""
+        if what == "ask":
+            home, address, message = details["home"], details["address"], details["message"]
+            if home is None:
+                if len(self._asking) >= CALLED_MAX:
+                    raise OurFault("bad_input", "Too many addresses are being called at once.")
+                self._asking[address] = message
+                self.runner.event(events.Call(address))
+                return
+            self.port.messages[home] = message
+            self.runner.event(events.Changed(home))
+        else:
+            self.runner.event(events.Changed(details.get("home")))
+
+    def _called(self, address: str, home: bytes | None, sentence: str) -> None:
+        """A typed address was called: whoever answered is now asked, or the page says why nobody did."""
+        message = self._asking.pop(address, None)
+        if message is None:
+            return
+        if home is None:
+            self.node.call_note = f"{address}: {sentence}"
+            return
+        self.node.call_note = ""
+        self.port.messages[home] = message  # before the state, which sends the ask over a link that is up
+        state = self.port.neighbor_state(home)
+        with self.node.records.transaction():
+            new = "linked" if state in ("asks", "linked") else "asked"
+            neighbors.set_neighbor(self.node.connection, home, new, address=address)
+            self.node.records.known_changed()
+
+    def _connected(self, homes: frozenset[bytes]) -> None:
+        self.node.connected = set(homes)
+
+    # joining
+
+    async def _join_by_code(self, invite: Invite) -> str:
+        if invite.invite_id in self._joining:
+            raise OurFault("bad_input", "This code is being tried already.")
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._joining[invite.invite_id] = future
+        self.node.invites_entered[invite.home] = invite
+        self.runner.event(events.Join(invite.addresses, invite.home, invite.invite_id, invite.psk))
+        try:
+            async with asyncio.timeout(JOIN_TIMEOUT_S):
+                name = await future
+                while self.node.home not in self.port.members(invite.coalition):
+                    self._roster_moved.clear()  # until the sponsor's word has come over
+                    await self._roster_moved.wait()
+                return name
+        except TimeoutError:
+            raise WorldFault("unreachable", "The other node did not answer. Is it running?") from None
+        finally:
+            self._joining.pop(invite.invite_id, None)
+            self.node.invites_entered.pop(invite.home, None)
+
+    def _joined(self, invite_id: bytes, coalition: bytes | None, code: str) -> None:
+        future = self._joining.get(invite_id)
+        if future is None or future.done():
+            return
+        if coalition is None:
+            raised = TheirFault(code) if code == "unknown_invite" else WorldFault("unreachable")
+            future.set_exception(raised)
+            return
+        row = neighbors.coalition(self.node.connection, coalition)
+        future.set_result(row.name if row is not None else "")
+
+    # looking around
+
+    def _seen(self, sighting: Sighting) -> None:
+        self.node.nearby[sighting.home] = sighting
+        places = tuple(
+            f"[{address}]:{sighting.port}" if ":" in address else f"{address}:{sighting.port}"
+            for address in sighting.addresses
+        )
+        self.runner.event(events.Seen(sighting.home, places))
+
+    def _gone(self, home: bytes) -> None:
+        self.node.nearby.pop(home, None)
+
+    # time
+
+    def _tick(self, now: float) -> None:
+        try:
+            self.parcels.tick(now)
+        except Exception:
+            log.exception("the parcels failed")  # calls and comparisons go on all the same
+        if now >= self._next_address_check:
+            self._next_address_check = now + ADDRESS_CHECK_S
+            if self._check_addresses():
+                standings.keep_cards(self.node)
+            if self.discovery is not None:
+                self.node.discovery_note = self.discovery.note
+        if now >= self._next_housekeeping:
+            self._next_housekeeping = now + HOUSEKEEPING_S
+            self._housekeep()
+
+    def _check_addresses(self) -> bool:
+        """Note where we can be reached. True where that changed."""
+        node = self.node
+        port = node.settings.port
+        if node.settings.discovery == "loopback":
+            found = [f"127.0.0.1:{port}"]
+        else:
+            found = [name if ":" in name else f"{name}:{port}" for name in node.settings.hosts]
+            found += [f"{host}:{port}" for host in _listening_on(node)]
+        found = found[:8]
+        if found == node.addresses:
+            return False
+        node.set_setting("addresses", json.dumps(found))
+        return True
+
+    def _housekeep(self) -> None:
+        """Cards renewed, the expired deleted. Nothing is deleted on our own clock alone."""
+        node = self.node
+        standings.keep_cards(node)
+        in_coalition = any(len(roster.members) > 1 for roster in node.records.known.rosters.values())
+        if node.clock_note or (in_coalition and not self.port.days.differences):
+            return
+        node.records.expire()
+        node.set_setting("floor", str(max(self.port.floor(), node.today() - 2)))

@@ -1,0 +1,276 @@
+"""The node as the links see it: sync's port over the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from node import VERSION
+from node.actions.neighborhoods import sponsor
+from node.store import neighbors
+from node.store.sets import set_of
+from protocol.errors import Fault, TheirFault
+from protocol.kinds.roster import Charter
+from protocol.kinds.table import KINDS
+from protocol.record import Record, parse
+from protocol.scopes import EPOCH_2020_S
+from sync.days import Days
+from sync.index import RangeIndex
+from sync.port import Taken
+from sync.sets import SetKey
+
+if TYPE_CHECKING:
+    from node.app import Node
+
+NAME_MAX = 60
+
+
+def coalition_secret(charter: Record) -> bytes:
+    """What only holders of the charter know: the key of the blinds."""
+    return hashlib.sha256(b"barnraise/1 coalition\x00" + charter.payload).digest()
+
+
+class StorePort:
+    """See sync.port.Port."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.days = Days()
+        self.messages: dict[bytes, str] = {}  # what our coordinator wrote along with an ask
+        self._secrets: dict[bytes, bytes] = {}
+
+    @property
+    def home(self) -> bytes:
+        return self.node.records.own_home
+
+    @property
+    def name(self) -> str:
+        return self.node.setting("neighborhood")[:NAME_MAX]
+
+    @property
+    def software(self) -> str:
+        return f"barnraise {VERSION}"
+
+    def today(self) -> int:
+        return self.node.today()
+
+    def floor(self) -> int:
+        return int(self.node.setting("floor") or 0)
+
+    # coalitions
+
+    def coalitions(self) -> dict[bytes, bytes]:
+        found = {}
+        for row in neighbors.coalitions(self.node.connection, "joined"):
+            if row.id not in self._secrets:
+                held = self.node.records.message(row.id)
+                charter = held or bytes.fromhex(self.node.setting(_charter_shown(row.id)))
+                if not charter:
+                    continue
+                self._secrets[row.id] = coalition_secret(parse(charter))
+            found[row.id] = self._secrets[row.id]
+        return found
+
+    def members(self, coalition: bytes) -> frozenset[bytes]:
+        roster = self.node.records.known.rosters.get(coalition)
+        return roster.members if roster is not None else frozenset()
+
+    def charter(self, coalition: bytes) -> tuple[bytes, bytes] | None:
+        message = self.node.records.message(coalition)
+        roster = self.node.records.known.rosters.get(coalition)
+        return (message, roster.in_force) if message is not None and roster is not None else None
+
+    def may_pair(self, home: bytes) -> bool:
+        if home == self.home:
+            return False
+        if self.neighbor_state(home) == "linked":
+            return True
+        return any({home, self.home} <= self.members(coalition) for coalition in self.coalitions())
+
+    # sets and records
+
+    def index(self, key: SetKey, created_before: int, expires_after: int) -> RangeIndex:
+        return self.node.records.indexes.within(key, created_before, expires_after)
+
+    def sets_of(self, record: Record) -> list[SetKey]:
+        kind = KINDS.get(record.kind)
+        if kind is not None and kind.group == "keys":
+            # only where the roster names this home: a coalition is not told whom else we are linked with
+            item = (record.created - EPOCH_2020_S, record.id)
+            rosters: list[SetKey] = [("roster", coalition) for coalition in self.coalitions()]
+            return [key for key in rosters if item in self.node.records.index(key)]
+        key = set_of(record, self.home)
+        return [key] if key is not None else []
+
+    def sets_of_id(self, record_id: bytes) -> list[SetKey]:
+        record = self.node.records.get(record_id)
+        return self.sets_of(record) if record is not None else []
+
+    def message(self, record_id: bytes) -> bytes | None:
+        return self.node.records.message(record_id)
+
+    def holds(self, record_id: bytes) -> bool:
+        return self.node.records.holds(record_id)
+
+    def add(self, messages: Sequence[bytes], home: bytes) -> Taken:
+        new = never = 0
+        with self.node.records.transaction():
+            for message in messages:
+                outcome = self.node.records.add(message).outcome
+                new += outcome == "new"
+                never += outcome == "never"
+        return Taken(new, never)
+
+    def in_step(self, key: SetKey, home: bytes) -> None:
+        if key[0] == "pair":
+            self.node.pair_in_step(home)
+
+    # people's decisions about neighbors
+
+    def heard(self, home: bytes, name: str) -> None:
+        row = neighbors.neighbor(self.node.connection, home)
+        if row is None and not self.may_pair(home):
+            return
+        with self.node.records.transaction():
+            if row is None:
+                neighbors.set_neighbor(self.node.connection, home, "")
+            neighbors.heard(self.node.connection, home, name[:NAME_MAX], self.node.now())
+            self._take_keys(home)
+
+    def _take_keys(self, home: bytes) -> None:
+        """Put the key records that `home` showed in its handshake through the door."""
+        for message in self.node.introduced.get(home, ()):
+            self.node.records.add(message)
+
+    def knows(self, home: bytes) -> bool:
+        return self.neighbor_state(home) in ("asked", "asks", "linked") or self.may_pair(home)
+
+    def neighbor_state(self, home: bytes) -> str:
+        row = neighbors.neighbor(self.node.connection, home)
+        return row.state if row is not None else ""
+
+    def asked(self, home: bytes, name: str, message: str) -> str:
+        state = self.neighbor_state(home)
+        if state in ("linked", "declined"):
+            return state
+        if state != "asked":
+            waiting = [r for r in neighbors.neighbors(self.node.connection) if r.state == "asks"]
+            if len(waiting) >= neighbors.NEIGHBORS_ASKING_MAX:
+                return state
+        new = "linked" if state == "asked" else "asks"
+        with self.node.records.transaction():
+            neighbors.set_neighbor(
+                self.node.connection, home, new, name=name[:NAME_MAX], message=message[:500]
+            )
+            self.node.records.known_changed()
+            self._take_keys(home)
+        return new
+
+    def ask_message(self, home: bytes) -> str:
+        return self.messages.get(home, "")
+
+    def offered(self, home: bytes, charter: bytes, epoch: bytes) -> None:
+        try:
+            record = parse(charter)
+        except TheirFault:
+            return
+        said = Charter.read(record) if record.kind == "charter" else None
+        if said is None or neighbors.coalition(self.node.connection, record.id) is not None:
+            return
+        if len(neighbors.coalitions(self.node.connection, "offered")) >= neighbors.NEIGHBORS_ASKING_MAX:
+            return
+        with self.node.records.transaction():
+            neighbors.set_coalition(
+                self.node.connection,
+                record.id,
+                "offered",
+                name=said.name,
+                agreement=said.agreement,
+                anchor=epoch,
+                from_home=home,
+            )
+            self._await_founder(record)
+            self.node.records.known_changed()
+            self.node.records.add(charter)
+
+    def _await_founder(self, charter: Record) -> None:
+        """A charter enters when its founder's keys are known. Whoever showed it need not be the founder.
+
+        Until then take in the founder's key records when they come, and keep the charter for its secret:
+        without that nobody would share the roster set with us, in which those key records come.
+        """
+        if charter.home not in self.node.records.known.chains:
+            self.node.set_setting(_charter_shown(charter.id), charter.message.hex())
+            if neighbors.neighbor(self.node.connection, charter.home) is None:
+                neighbors.set_neighbor(self.node.connection, charter.home, "")
+
+    # joining by invitation
+
+    def invited(self, invite_id: bytes, home: bytes) -> bytes | None:
+        with self.node.records.transaction():
+            coalition = neighbors.use_invite(self.node.connection, invite_id, home, self.node.now())
+            if coalition is None:
+                return None
+            neighbors.set_neighbor(self.node.connection, home, "linked")
+            self.node.records.known_changed()
+            self._take_keys(home)
+            try:
+                sponsor(self.node, home, coalition)
+            except Fault:
+                return None
+        return coalition
+
+    def welcomed(self, home: bytes, charter: bytes, epoch: bytes) -> bytes | None:
+        try:
+            record = parse(charter)
+        except TheirFault:
+            return None
+        said = Charter.read(record) if record.kind == "charter" else None
+        invite = self.node.invites_entered.get(home)
+        if said is None or invite is None or record.id != invite.coalition:
+            return None
+        with self.node.records.transaction():
+            neighbors.set_neighbor(self.node.connection, home, "linked", address=invite.addresses[0])
+            neighbors.set_coalition(
+                self.node.connection,
+                record.id,
+                "joined",
+                name=said.name,
+                agreement=said.agreement,
+                anchor=invite.epoch,
+                from_home=home,
+            )
+            self._await_founder(record)
+            self.node.records.known_changed()
+            self._take_keys(home)
+            self.node.records.add(charter)
+        return record.id
+
+    # whom to call, and what day it is
+
+    def wanted(self) -> dict[bytes, list[str]]:
+        found: dict[bytes, list[str]] = {}
+        for row in neighbors.neighbors(self.node.connection):
+            if row.state in ("asked", "linked"):
+                found[row.home] = [row.address] if row.address else []
+        for coalition in self.coalitions():
+            for home in sorted(self.members(coalition)):
+                found.setdefault(home, [])
+        found.pop(self.home, None)
+        for home, addresses in found.items():
+            addresses += json.loads(neighbors.card_addresses(self.node.connection, home))
+        return found
+
+    def day_of_peer(self, home: bytes, day: int) -> None:
+        if not self.knows(home):
+            return  # anybody can make a few neighborhoods and say that it is another year
+        before_build = self.node.clock_before_build()
+        self.days.note(home, day, self.node.own_clock_day())
+        self.node.day_offset = self.days.offset(clock_set=not before_build)
+        self.node.clock_unset = before_build or self.days.clock_unset()
+
+
+def _charter_shown(coalition: bytes) -> str:
+    return f"charter {coalition.hex()}"

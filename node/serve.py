@@ -1,0 +1,150 @@
+"""Running a node: the page, the links and the control socket in one process until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from aiohttp import web
+
+from node.app import Node
+from node.control import start_control
+from node.links import Links
+from node.settings import Settings
+from node.web.app import add_link_route, build_app
+from protocol.errors import WorldFault
+from sync.addresses import up_interfaces
+from sync.transport import Tap
+
+log = logging.getLogger("barnraise")
+
+HANDLERS_END_WITHIN_S = 1.0  # on stopping: pages and greetings under way get this long, then are cut off
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A node that answers."""
+
+    node: Node
+    urls: list[str]
+
+
+class Server:
+    """One running node. `start`, then `stop`."""
+
+    def __init__(self, settings: Settings, *, tap: Tap | None = None) -> None:
+        self.node = Node(settings)
+        self.links: Links | None = None
+        self._tap = tap
+        self._runner: web.AppRunner | None = None
+        self._control: object | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> Served:
+        """Open the port, the control socket and the links. Raises WorldFault("port_in_use")."""
+        node = self.node
+        try:
+            app = build_app(node)
+            add_link_route(app, self._answer_link)
+            self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=HANDLERS_END_WITHIN_S)
+            await self._runner.setup()
+            await self._listen(self._runner)
+            self._control = await start_control(node)
+            if node.is_set_up:
+                await self._start_links()
+            else:
+                node.poke = self._set_up
+        except BaseException:
+            await self.stop()
+            raise
+        return Served(node, urls(node.settings))
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        settings = self.node.settings
+        site = web.TCPSite(runner, settings.listen, settings.port, reuse_address=True)
+        try:
+            await site.start()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                sentence = (
+                    f"Port {settings.port} is in use by another program. "
+                    "Stop that program, or choose another port with --port."
+                )
+                raise WorldFault("port_in_use", sentence) from None
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            raise WorldFault(
+                "port_in_use", f"Port {settings.port} cannot be opened on {settings.listen}: {why}."
+            ) from None
+        if settings.port == 0:
+            port = runner.addresses[0][1]
+            self.node.settings = replace(settings, port=port)
+
+    async def _start_links(self) -> None:
+        self.links = Links(self.node, self._tap)
+        await self.links.start()
+
+    def _set_up(self, what: str, details: dict[str, object]) -> None:
+        if what == "set_up" and self.links is None:
+            task = asyncio.create_task(self._start_links())
+            self._tasks.add(task)
+            task.add_done_callback(self._links_started)
+
+    def _links_started(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("the links could not be started", exc_info=task.exception())
+
+    async def _answer_link(self, request: web.Request) -> web.StreamResponse:
+        if self.links is None:
+            raise web.HTTPServiceUnavailable(text="This node is not set up yet.\n")
+        return await self.links.answer(request)
+
+    async def stop(self) -> None:
+        """Close everything: first the port, so that nobody comes in meanwhile, and the database last."""
+        try:
+            if self._runner is not None:
+                for site in list(self._runner.sites):
+                    await site.stop()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            if self.links is not None:
+                await self.links.stop()
+            if self._control is not None:
+                await self._control.stop()  # type: ignore[attr-defined]
+            if self._runner is not None:
+                await self._runner.cleanup()
+        finally:
+            self.node.close()
+
+
+def urls(settings: Settings) -> list[str]:
+    """Where the page can be opened: this machine first, then every address of the network."""
+    if settings.listen not in ("0.0.0.0", "::", ""):
+        host = f"[{settings.listen}]" if ":" in settings.listen else settings.listen
+        return [f"http://{host}:{settings.port}"]
+    found = [f"http://localhost:{settings.port}"]
+    for interface in up_interfaces():
+        for address in interface.addresses:
+            if address.ip.version == 4 and not address.ip.is_loopback:
+                found.append(f"http://{address.ip}:{settings.port}")
+    return found
+
+
+async def serve(settings: Settings, on_ready: Callable[[Served], None]) -> None:
+    """Run a node until SIGINT or SIGTERM. Raises WorldFault where it cannot start."""
+    server = Server(settings)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    served = await server.start()
+    try:
+        on_ready(served)
+        await stopping.wait()
+    finally:
+        await server.stop()

@@ -1,0 +1,78 @@
+"""Quota slots: of each neighborhood the lowest things by hash are in, so every node keeps the same ones."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from protocol.encoding import encode
+from protocol.kinds.erasure import erased_thing
+from protocol.kinds.posts import standing_nonce
+from protocol.kinds.roster import Roster
+from protocol.kinds.table import KINDS, refers_to
+from protocol.record import Record
+
+ROSTER_SLOTS = 1_000
+
+MEMBER, HOME, ROSTER = b"m", b"h", b"r"
+
+
+def slot_of(record: Record) -> bytes:
+    """The slot that a record counts in: a letter for its class, and a hash.
+
+    A standing or an erasure counts in the slot of the thing that it speaks of; so a slot holds the one
+    standing of its post, and what only looks like one counts for itself.
+    """
+    kind = KINDS.get(record.kind)
+    if kind is not None and kind.group != "things":
+        return ROSTER + record.thing
+    if record.kind == "standing":
+        post = refers_to(record)
+        own = post is not None and record.nonce == standing_nonce(post)
+        return MEMBER + post if post is not None and own else HOME + record.thing
+    if record.kind == "erasure":
+        author = record.body["seven"][2]
+        return (HOME if author == record.home else MEMBER) + (erased_thing(record) or record.thing)
+    return (HOME if record.by_home else MEMBER) + record.thing
+
+
+class Slots:
+    """The slots taken, by scope and neighborhood; read from SQLite when first asked for."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._taken: dict[tuple[bytes, bytes], set[bytes]] = {}
+
+    def clear(self) -> None:
+        """Forget what was read."""
+        self._taken.clear()
+
+    def claim(self, record: Record, roster: Roster) -> bytes | None:
+        """Take the slot of `record`.
+
+        Gives b"" where it fits, the slot that must leave for it, or None where it is over the quota itself.
+        """
+        slot = slot_of(record)
+        quota = {
+            MEMBER: roster.charter.member_things,
+            HOME: roster.charter.home_things,
+            ROSTER: ROSTER_SLOTS,
+        }[slot[:1]]
+        key = (encode(list(record.scope)), record.home)
+        taken = self._taken.get(key)
+        if taken is None:
+            rows = self._connection.execute(
+                "SELECT DISTINCT slot FROM records WHERE scope = ? AND home = ? AND status = 0", key
+            )
+            taken = self._taken[key] = {row[0] for row in rows}
+        if slot in taken:
+            return b""
+        leaving = b""
+        if len(taken) >= quota:
+            same = [other for other in taken if other[:1] == slot[:1]]
+            if len(same) >= quota:
+                leaving = max(same)
+                if slot > leaving:
+                    return None
+                taken.discard(leaving)
+        taken.add(slot)
+        return leaving

@@ -1,0 +1,363 @@
+"""The one door: every record, made here, pulled from a peer or read from a stick, comes in by `add`.
+
+`add` judges a record and, if it is in, writes it and the views that follow from it in one transaction.
+It keeps one version of each thing, the highest (edit, id); an erasure mark outranks every version; of
+the things over a neighborhood's quota the lowest by hash stay.
+
+What is derived in memory (range indexes, quota slots, key chains, rosters) is thrown away when a
+transaction fails and worked out again when next asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from node.store import database, known
+from node.store.aside import returning, room_aside, set_aside
+from node.store.quota import Slots, slot_of
+from node.store.sets import Indexes, set_of
+from node.views import forget_words, rebuild, refresh
+from protocol.encoding import encode
+from protocol.errors import TheirFault
+from protocol.judge import Known, judge
+from protocol.kinds.erasure import erased_thing
+from protocol.kinds.table import KINDS, refers_to
+from protocol.record import Record, parse
+from protocol.scopes import COALITION, EPOCH_2020_S
+from sync.index import RangeIndex
+from sync.sets import SetKey
+
+PENDING_MAX = 1_000  # records kept in memory that may become acceptable; the oldest leave first
+REFUSED_MAX = 10_000  # hashes of messages that can never be accepted; the oldest leave first
+HIDDEN_DAYS = 2  # expired bytes stay this much longer, so that no neighbor brings them back
+
+Outcome = Literal["new", "held", "never", "not_now", "superseded", "erased"]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a record that knocked."""
+
+    outcome: Outcome
+    code: str = ""
+    record: Record | None = None
+
+
+class Records:
+    """The records of one node and the sets they form."""
+
+    def __init__(self, connection: sqlite3.Connection, today: Callable[[], int]) -> None:
+        self.connection = connection
+        self.today = today
+        self._own_home = b""
+        self.on_new: Callable[[list[Record]], None] = lambda records: None
+        self.on_known: Callable[[], None] = lambda: None
+        self.indexes = Indexes(connection)
+        self._known: Known | None = None
+        self._known_day = -1
+        self._refused: OrderedDict[bytes, str] = OrderedDict()
+        self._pending: OrderedDict[bytes, bytes] = OrderedDict()
+        self._slots = Slots(connection)
+        self._new: list[Record] = []
+        self._known_changed = False
+        self._unfollowed = False  # chains or rosters changed, and the sets do not show it yet
+
+    # reading
+
+    @property
+    def own_home(self) -> bytes:
+        """The id of this neighborhood, b"" before set-up."""
+        return self._own_home
+
+    @own_home.setter
+    def own_home(self, home: bytes) -> None:
+        self._own_home = self.indexes.own_home = home
+        self.forget()
+
+    @property
+    def known(self) -> Known:
+        """Chains and rosters as the records held say; kept until one of those changes or the day does."""
+        if self._known is None or self._known_day != self.today():
+            self._known_day = self.today()
+            self._known = known.load(self.connection, self.own_home, self._known_day)
+        return self._known
+
+    def get(self, record_id: bytes) -> Record | None:
+        """The record of this id if it is in its set."""
+        row = self.connection.execute(
+            "SELECT message, home_key FROM records WHERE id = ? AND status = 0", (record_id,)
+        ).fetchone()
+        return parse(row[0]).with_home_key(row[1]) if row else None
+
+    def message(self, record_id: bytes) -> bytes | None:
+        """The exact bytes of a record that is in its set."""
+        row = self.connection.execute(
+            "SELECT message FROM records WHERE id = ? AND status = 0", (record_id,)
+        ).fetchone()
+        return row[0] if row else None
+
+    def holds(self, record_id: bytes) -> bool:
+        """Whether the record is in its set here."""
+        found = self.connection.execute("SELECT 1 FROM records WHERE id = ? AND status = 0", (record_id,))
+        return found.fetchone() is not None
+
+    def version(self, thing: bytes) -> Record | None:
+        """The version held of a thing."""
+        row = self.connection.execute(
+            "SELECT message, home_key FROM records WHERE thing = ? AND status = 0", (thing,)
+        ).fetchone()
+        return parse(row[0]).with_home_key(row[1]) if row else None
+
+    def about(self, subject: bytes, *kinds: str) -> list[Record]:
+        """Records of these kinds that speak of `subject`."""
+        marks = ", ".join("?" * len(kinds))
+        rows = self.connection.execute(
+            f"SELECT message, home_key FROM records WHERE refers = ? AND kind IN ({marks}) AND status = 0"
+            " ORDER BY thing, id",
+            (subject, *kinds),
+        )
+        return [parse(message).with_home_key(home_key) for message, home_key in rows]
+
+    def of_home(self, home: bytes, kind: str) -> list[Record]:
+        """The records of one kind by one neighborhood."""
+        rows = self.connection.execute(
+            "SELECT message, home_key FROM records WHERE home = ? AND kind = ? AND status = 0", (home, kind)
+        )
+        return [parse(message).with_home_key(home_key) for message, home_key in rows]
+
+    def newest_created(self) -> int:
+        """The latest `created` of any record held, of 2020 where there is none."""
+        row = self.connection.execute("SELECT max(created) FROM records WHERE status = 0").fetchone()
+        return row[0] or EPOCH_2020_S
+
+    def messages_since(self, scope: bytes, seq: int) -> list[bytes]:
+        """The records of a scope that came in after number `seq`, oldest first; at most 500."""
+        rows = self.connection.execute(
+            "SELECT message FROM records WHERE scope = ? AND seq > ? AND status = 0 ORDER BY seq LIMIT 500",
+            (scope, seq),
+        )
+        return [row[0] for row in rows]
+
+    def index(self, key: SetKey) -> RangeIndex:
+        """The range index of one set."""
+        return self.indexes.of(key)
+
+    # writing
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One durable act: all of it is written, with its views, or none of it. May be nested."""
+        if self.connection.in_transaction:
+            yield
+            return
+        try:
+            with database.transaction(self.connection):
+                yield
+                self._follow_known()
+        except BaseException:
+            self.forget()
+            raise
+        new, self._new = self._new, []
+        changed, self._known_changed = self._known_changed, False
+        if new:
+            self.on_new(new)
+        if changed:
+            self.on_known()
+
+    def forget(self) -> None:
+        """Drop everything derived in memory; it is worked out again when next asked for."""
+        self._known = None
+        self._new = []
+        self._known_changed = self._unfollowed = False
+        self._slots.clear()
+        self.indexes.clear()
+
+    def add(self, message: bytes) -> Added:
+        """Judge `message` and, if it is in, store it with its views. Total: raises only WorldFault."""
+        digest = hashlib.sha256(message).digest()
+        if digest in self._refused:
+            return Added("never", self._refused[digest])
+        try:
+            record = parse(message)
+        except TheirFault as fault:
+            return self._refuse(digest, fault.code)
+        row = self.connection.execute(
+            "SELECT status, message FROM records WHERE id = ?", (record.id,)
+        ).fetchone()
+        if row is not None and row[0] == 0:
+            return Added("held", "", record)
+        judgement = judge(record, self.known)
+        record = record.with_home_key(judgement.home_key)
+        if judgement.verdict == "never":
+            return self._refuse(digest, judgement.code)
+        if judgement.verdict == "not_now":
+            if judgement.code == "old_key" and row is None:
+                if room_aside(self.connection, encode(list(record.scope)), record.home):
+                    with self.transaction():
+                        self._insert(record, 1)
+            elif row is None and judgement.code in (
+                "unknown_home",
+                "unknown_key",
+                "not_a_member",
+                "not_for_us",
+            ):
+                self._pending[digest] = message
+                while len(self._pending) > PENDING_MAX:
+                    self._pending.popitem(last=False)
+            return Added("not_now", judgement.code, record)
+        with self.transaction():
+            return self._enter(record)
+
+    def _refuse(self, digest: bytes, code: str) -> Added:
+        self._refused[digest] = code
+        while len(self._refused) > REFUSED_MAX:
+            self._refused.popitem(last=False)
+        return Added("never", code)
+
+    def _enter(self, record: Record) -> Added:
+        erases = erased_thing(record)
+        thing = erases if erases is not None else record.thing
+        marks = self.connection.execute(
+            "SELECT id FROM records WHERE erases = ? AND status = 0", (thing,)
+        ).fetchall()
+        if erases is None and marks:
+            return Added("erased", "erased", record)
+        if erases is not None and any(mark[0] < record.id for mark in marks):
+            return Added("superseded", "superseded", record)
+        if erases is None:
+            better = self.connection.execute(
+                "SELECT 1 FROM records WHERE thing = ? AND status = 0 AND (edit, id) > (?, ?)",
+                (thing, record.edit, record.id),
+            ).fetchone()
+            if better is not None:
+                return Added("superseded", "superseded", record)
+        if record.kind == "standing" and self._other_standing(record, "thing < ?"):
+            return Added("superseded", "superseded", record)
+        if not self._within_quota(record):
+            return Added("not_now", "over_quota", record)
+        gone = self._delete("id = ?", (record.id,))  # its copy kept aside, signed with another key
+        if erases is not None:
+            gone += self._delete("thing = ? OR erases = ?", (thing, thing))
+        else:
+            gone += self._delete("thing = ? AND (edit, id) < (?, ?)", (thing, record.edit, record.id))
+        if record.kind == "standing":
+            for other in self._other_standing(record, "thing > ?"):
+                gone += self._delete("id = ?", (other,))
+        self._insert(record, 0)
+        if any(slot_of(left) != slot_of(record) for left in gone):
+            self._slots.clear()
+        for touched in (*gone, record):
+            refresh(self, touched)
+        if erases is not None:
+            forget_words(self, gone)
+        self._new.append(record)
+        kind = KINDS.get(record.kind)
+        if kind is not None and kind.group != "things":
+            self.known_changed()
+        return Added("new", "", record)
+
+    def _insert(self, record: Record, status: int) -> None:
+        erases = erased_thing(record)
+        expires = record.expires
+        self.connection.execute(
+            "INSERT INTO records"
+            " (id, thing, kind, scope, author, home, created, expires, edit, erases, refers,"
+            " slot, home_key, status, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.id,
+                record.thing,
+                record.kind,
+                encode(list(record.scope)),
+                record.author,
+                record.home,
+                record.created,
+                expires,
+                record.edit,
+                erases,
+                refers_to(record),
+                slot_of(record),
+                record.home_key,
+                status,
+                record.message,
+            ),
+        )
+        if status == 0:
+            self.indexes.insert(set_of(record, self.own_home), record.created, record.id)
+
+    def _other_standing(self, record: Record, which: str) -> list[bytes]:
+        """Ids of standings of the same post under another thing. A post has one: the lowest thing."""
+        place = (encode(list(record.scope)), record.home, slot_of(record), record.thing)
+        rows = self.connection.execute(
+            "SELECT id FROM records WHERE scope = ? AND home = ? AND slot = ? AND kind = 'standing'"
+            f" AND erases IS NULL AND status = 0 AND {which}",
+            place,
+        )
+        return [row[0] for row in rows]
+
+    def _delete(self, where: str, arguments: tuple[object, ...]) -> list[Record]:
+        """Delete records; gives those that were in their sets: their views are to be refreshed."""
+        rows = self.connection.execute(
+            f"SELECT status, home_key, message FROM records WHERE {where}", arguments
+        ).fetchall()
+        gone = []
+        for status, home_key, message in rows:
+            record = parse(message).with_home_key(home_key)
+            if status == 0:
+                gone.append(record)
+                self.indexes.remove(set_of(record, self.own_home), record.created, record.id)
+            self.connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
+        return gone
+
+    def _within_quota(self, record: Record) -> bool:
+        """Make room by the coalition's quota; False where the record itself is over it."""
+        if record.scope[0] != COALITION or len(record.scope) < 2:
+            return True
+        roster = self.known.rosters.get(record.scope[1])
+        leaving = self._slots.claim(record, roster) if roster is not None else b""
+        if leaving:
+            place = (encode(list(record.scope)), record.home, leaving)
+            self._drop("scope = ? AND home = ? AND slot = ?", place)
+        return leaving is not None
+
+    def _drop(self, where: str, arguments: tuple[object, ...]) -> int:
+        """Delete records and bring the views of their things up to date; gives how many left."""
+        gone = self._delete(where, arguments)
+        for record in gone:
+            refresh(self, record)
+        forget_words(self, gone)
+        return len(gone)
+
+    # what changes around records
+
+    def known_changed(self) -> None:
+        """Keys, rosters or partners changed: judge again, in this transaction, what that may move."""
+        with self.transaction():
+            self._known = None
+            self._known_changed = self._unfollowed = True
+            self.indexes.clear_rosters()
+
+    def _follow_known(self) -> None:
+        while self._unfollowed:
+            self._unfollowed = False
+            if set_aside(self.connection, self.known):
+                self._slots.clear()
+                self.indexes.clear()
+                rebuild(self)
+            for message in returning(self.connection, self.known):
+                self.add(message)
+            for digest, message in list(self._pending.items()):
+                self._pending.pop(digest, None)  # one that still has to wait puts itself back
+                self.add(message)
+
+    def expire(self) -> int:
+        """Delete what has been over for two days; gives how many records left."""
+        with self.transaction():
+            count = self._drop("expires IS NOT NULL AND expires <= ?", (self.today() - HIDDEN_DAYS,))
+        self._slots.clear()
+        return count

@@ -1,0 +1,195 @@
+"""The board's table: one row per need or offer."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from protocol.kinds.posts import Post, Standing, post_state, seen_state
+from protocol.kinds.promises import Promise
+from protocol.record import Record
+from protocol.scopes import COALITION
+
+if TYPE_CHECKING:
+    from node.store.records import Records
+
+DAY_ZERO = 0  # rows hold the state apart from expiry, which depends on the day of reading
+
+
+def subject(standing: Record) -> bytes:
+    """The post that a standing speaks of."""
+    body = Standing.read(standing)
+    return body.post if body is not None else b""
+
+
+def write(records: Records, thing: bytes) -> None:
+    """Work out the row of the post `thing`; remove it where the post is not held or cannot be read."""
+    connection = records.connection
+    record = records.version(thing)
+    post = Post.read(record) if record is not None and record.kind == "post" and not record.erased else None
+    if record is None or post is None or record.expires is None:
+        connection.execute("DELETE FROM view_posts WHERE thing = ?", (thing,))
+        return
+    if record.home == records.own_home:
+        rows = connection.execute("SELECT state, slots FROM view_promises WHERE post = ?", (thing,))
+        state, slots_open = post_state(post, None, [Promise(*row) for row in rows], DAY_ZERO)
+    else:
+        state, slots_open = seen_state(post, None, standing_of(records, record), DAY_ZERO)
+    connection.execute(
+        "INSERT INTO view_posts"
+        " (thing, record_id, coalition, home, author, type, what, category, title, text,"
+        " area, time_words, urgency, slots, slots_open, language, name, state, created, expires, renews)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (thing) DO UPDATE SET record_id = excluded.record_id, type = excluded.type,"
+        " what = excluded.what, category = excluded.category, title = excluded.title, text = excluded.text,"
+        " area = excluded.area, time_words = excluded.time_words, urgency = excluded.urgency,"
+        " slots = excluded.slots, slots_open = excluded.slots_open, language = excluded.language,"
+        " name = excluded.name, state = excluded.state",
+        (
+            thing,
+            record.id,
+            record.scope[1] if record.scope[0] == COALITION else None,
+            record.home,
+            record.author,
+            post.type,
+            post.what,
+            post.category,
+            post.title,
+            post.text,
+            post.area,
+            post.when,
+            post.urgency,
+            post.slots,
+            slots_open,
+            post.language,
+            post.name,
+            state,
+            record.created,
+            record.expires,
+            post.renews,
+        ),
+    )
+
+
+def forget_words(records: Records) -> None:
+    """See that no word of a post that is gone is left in the search index: it only marks deletions."""
+    records.connection.execute("INSERT INTO view_posts_fts (view_posts_fts) VALUES ('optimize')")
+
+
+def standing_of(records: Records, post: Record) -> Standing | None:
+    """What the poster's own neighborhood says of the post; anybody else's word does not count."""
+    for record in records.about(post.thing, "standing"):
+        if record.home == post.home and record.scope == post.scope:
+            return Standing.read(record)
+    return None
+
+
+COLUMNS = (
+    "p.thing, p.coalition, p.home, p.author, p.type, p.what, p.category, p.title, p.text, p.area,"
+    " p.time_words, p.urgency, p.slots, p.slots_open, p.language, p.name, p.state, p.created, p.expires"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PostRow:
+    """One row of the board."""
+
+    thing: bytes
+    coalition: bytes | None
+    home: bytes
+    author: bytes
+    type: str
+    what: str
+    category: str
+    title: str
+    text: str
+    area: str
+    time_words: str
+    urgency: str
+    slots: int
+    slots_open: int
+    language: str
+    name: str
+    state: str
+    created: int
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What to look for. `where`: "" all, "here" this neighborhood's own, "region" what is shared."""
+
+    type: str = ""
+    categories: tuple[str, ...] = ()
+    words: str = ""
+    where: str = ""
+    author: bytes | None = None
+    before: tuple[int, bytes] | None = None
+    over: bool = False  # include what is expired, withdrawn or fulfilled
+    limit: int = 30
+
+
+def row_of(connection: sqlite3.Connection, thing: bytes) -> PostRow | None:
+    """The row of one post."""
+    row = connection.execute(f"SELECT {COLUMNS} FROM view_posts p WHERE p.thing = ?", (thing,)).fetchone()
+    return PostRow(*row) if row else None
+
+
+def board(connection: sqlite3.Connection, own_home: bytes, wanted: Filter, today: int) -> list[PostRow]:
+    """Rows that fit, newest first."""
+    where: list[str] = ["1"]
+    arguments: list[Any] = []
+    source = "view_posts p"
+    match = _match_words(wanted.words)
+    if match:
+        source = "view_posts_fts f JOIN view_posts p ON p.rowid = f.rowid"
+        where.append("view_posts_fts MATCH ?")
+        arguments.append(match)
+    if wanted.type:
+        where.append("p.type = ?")
+        arguments.append(wanted.type)
+    if wanted.categories:
+        where.append(f"p.category IN ({', '.join('?' * len(wanted.categories))})")
+        arguments.extend(wanted.categories)
+    if wanted.where == "here":
+        where.append("p.home = ?")
+        arguments.append(own_home)
+    elif wanted.where == "region":
+        where.append("p.coalition IS NOT NULL")
+    if wanted.author is not None:
+        where.append("p.author = ?")
+        arguments.append(wanted.author)
+    if not wanted.over:
+        where.append("p.expires > ? AND p.state NOT IN ('withdrawn', 'fulfilled')")
+        arguments.append(today)
+    if wanted.before is not None:
+        where.append("(p.created, p.thing) < (?, ?)")
+        arguments.extend(wanted.before)
+    order = "ORDER BY p.created DESC, p.thing DESC LIMIT ?"
+    sql = f"SELECT {COLUMNS} FROM {source} WHERE {' AND '.join(where)} {order}"
+    return [PostRow(*row) for row in connection.execute(sql, (*arguments, wanted.limit))]
+
+
+def _match_words(words: str) -> str:
+    """An FTS5 query: every word quoted, so that nothing typed is an operator; the last may go on."""
+    found = [word.replace('"', "") for word in words.split()][:12]
+    quoted = [f'"{word}"' for word in found if word]
+    return " ".join(quoted) + "*" if quoted else ""
+
+
+def count_open(connection: sqlite3.Connection, author: bytes, today: int) -> int:
+    """How many posts of one member are still running."""
+    row = connection.execute(
+        "SELECT count(*) FROM view_posts WHERE author = ? AND expires > ? AND state != 'withdrawn'",
+        (author, today),
+    ).fetchone()
+    return int(row[0])
+
+
+def shared_by(connection: sqlite3.Connection, home: bytes, today: int) -> list[bytes]:
+    """The running posts that a neighborhood shares with a coalition."""
+    rows = connection.execute(
+        "SELECT thing FROM view_posts WHERE home = ? AND coalition IS NOT NULL AND expires > ?", (home, today)
+    )
+    return [row[0] for row in rows]

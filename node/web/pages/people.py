@@ -1,0 +1,61 @@
+"""The neighbors of this node, and inviting more of them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from node.actions import members, neighborhoods
+from node.web import render
+from node.web.codes import link_bases, qr_svg
+from node.web.keys import NODE, VISITOR
+from node.web.visitor import session_of
+from protocol.errors import OurFault
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/people")
+async def people(request: web.Request) -> web.Response:
+    found = members.people(request.app[NODE], session_of(request))
+    return render.page(request, "people/people.html", people=found)
+
+
+def require_coordinator(request: web.Request) -> None:
+    session_of(request)
+    if not request[VISITOR].is_coordinator:
+        raise OurFault("not_allowed")
+
+
+@routes.get("/people/invite")
+async def show_invite(request: web.Request) -> web.Response:
+    require_coordinator(request)
+    pending = members.invitations(request.app[NODE], session_of(request))
+    return render.page(request, "people/invite.html", pending=pending)
+
+
+@routes.post("/people/invite")
+async def do_invite(request: web.Request) -> web.Response:
+    """The code is shown in this very answer and stored only as a hash: there is no page to come back to."""
+    node, session = request.app[NODE], session_of(request)
+    made = members.invite(node, session)
+    bases = link_bases(request, neighborhoods.neighborhoods(node, session).own_addresses)
+    links = [f"{base}/join/{made.code}" for base in bases]
+    return render.page(
+        request, "people/invitation.html", made=made, links=links, qr=qr_svg(links[0]), bases=bases
+    )
+
+
+@routes.get(r"/people/invite/{id:\d{1,15}}/cancel")
+async def show_cancel(request: web.Request) -> web.Response:
+    require_coordinator(request)
+    pending = members.invitations(request.app[NODE], session_of(request))
+    for invite in pending:
+        if invite.id == int(request.match_info["id"]):
+            return render.page(request, "people/cancel.html", invite=invite)
+    raise web.HTTPNotFound
+
+
+@routes.post(r"/people/invite/{id:\d{1,15}}/cancel")
+async def do_cancel(request: web.Request) -> web.Response:
+    members.cancel_invite(request.app[NODE], session_of(request), int(request.match_info["id"]))
+    return render.go("/people/invite", "invite_cancelled")

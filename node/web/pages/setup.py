@@ -1,0 +1,83 @@
+"""The coordinator's first evening: the one-time setup link, then the recovery sheet."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+
+from node.actions import setup
+from node.web import render, safety
+from node.web.faults import status_of
+from node.web.forms import Form
+from node.web.keys import NODE, VISITOR
+from node.web.languages import LANGUAGES, phrase
+from node.web.visitor import session_of
+from protocol.errors import Fault
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/setup/{token}")
+async def show_setup(request: web.Request) -> web.Response:
+    setup.check_setup(request.app[NODE], request.match_info["token"])
+    form = render.form_of(request, {"language": request[VISITOR].language})
+    return render.page(request, "setup/setup.html", form=form)
+
+
+@routes.post("/setup/{token}")
+async def do_setup(request: web.Request) -> web.Response:
+    """The sheet is shown in this very answer, once: the words are kept nowhere to show it from again."""
+    node, token = request.app[NODE], request.match_info["token"]
+    setup.check_setup(node, token)
+    form = await render.submitted(request)
+    neighborhood = form.text("neighborhood", most=60, needed=phrase("Please give your neighborhood a name."))
+    area = form.text("area", most=80)
+    name = form.text("name", most=40, needed=phrase("Please tell us your name."))
+    passphrase = form.passphrase()
+    language = form.choice("language", LANGUAGES, otherwise=request[VISITOR].language)
+    if form:
+        return render.page(request, "setup/setup.html", form=form)
+    try:
+        done = await setup.set_up(
+            node,
+            token,
+            neighborhood=neighborhood,
+            area=area,
+            name=name,
+            passphrase=passphrase,
+            language=language,
+        )
+    except Fault as fault:
+        form.refuse(fault)
+        return render.page(request, "setup/setup.html", form=form, status=status_of(fault))
+    response = sheet(request, done.recovery_words, csrf=done.session.csrf)
+    safety.begin_session(response, request, done.session.token)
+    return response
+
+
+def sheet(
+    request: web.Request, words: list[str], *, form: Form | None = None, csrf: str | None = None
+) -> web.Response:
+    """The recovery sheet. `csrf` is that of a session begun by this very request."""
+    return render.page(
+        request,
+        "setup/sheet.html",
+        form=form or render.form_of(request),
+        words=words,
+        own=setup.neighborhood(request.app[NODE]),
+        csrf=csrf or request[VISITOR].csrf,
+    )
+
+
+@routes.post("/recovery-sheet")
+async def keep_sheet(request: web.Request) -> web.Response:
+    """The button "I have it". Browsers insist on the tick; for one that does not, the form brings the words
+    back with it, because showing the sheet again is the only way not to lose them."""
+    session_of(request)
+    form = await render.submitted(request)
+    words = form.value("words")
+    if form.value("have_it") != "yes" and re.fullmatch("([a-z]{3,8} ){23}[a-z]{3,8}", words):
+        form.wrong("have_it", phrase("Please write the words down or print them, then tick this box."))
+        return sheet(request, words.split(), form=form)
+    return render.go("/board", "set_up")

@@ -1,0 +1,138 @@
+"""What the page does so that nobody acts, reads or listens in a member's name. One file, with the reasons.
+
+- **Session cookie**: HttpOnly (nothing in a page can read it) and SameSite=Lax (other sites' forms do not
+  send it). `Secure` only where the browser used TLS, which its Origin says also from behind a proxy: on
+  plain LAN http a Secure cookie would never come back. It ends with the browser; the key that it unlocks
+  is held in the node's memory only.
+- **Forms** carry a token. Signed in, it is bound to the session. Signed out (sign in, join, setup), it is
+  bound to a random cookie, so that nobody is signed in to an account of somebody else's choosing.
+- **Origin**: where the header is there it must name this host. On plain http there is no Sec-Fetch-Site.
+- **Host**: a foreign web site can point its own name at a LAN address (DNS rebinding), and the browser would
+  then take this node for part of that site. So only names that are ours are answered, others get 421.
+  A literal IP address cannot be rebound and is always fine. `/link` is not a page: it trusts keys, not
+  names, and `/healthz` says nothing: both are answered under any name.
+- **Headers**: the policy allows this node's style sheet and nothing else, no script at all.
+  Referrer-Policy is `same-origin`, not `no-referrer`: one-time links stand in URLs and must not reach
+  other sites, which both ensure, but under `no-referrer` browsers send `Origin: null` with our own forms
+  (Fetch standard, "append a request Origin header"), and the check above would be blind.
+- **Cache**: pages are never stored; shared phones and computers have a Back button.
+- **Bodies** over 64 KiB are refused; the largest form of the page holds under 8 KiB.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from node.actions import setup
+from node.app import Node
+from node.web.keys import LINK_PATH, NODE
+from node.web.visitor import Visitor, form_cookie, session_cookie
+
+BODY_LIMIT_BYTES = 64 * 1024
+ANY_HOST_PATHS = (LINK_PATH, "/healthz")
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header or an Origin's authority, without port and brackets; "" when unreadable."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def given_names(node: Node) -> set[str]:
+    """The names that an administrator gave this node (BARNRAISE_HOSTS)."""
+    return {host_name(name) for name in node.settings.hosts}
+
+
+def mdns_name(node: Node) -> str:
+    """The name that the node itself announces on its network; "" before it has a neighborhood."""
+    return f"barnraise-{setup.neighborhood(node).id.hex()[:4]}.local" if setup.is_set_up(node) else ""
+
+
+def own_names(node: Node) -> set[str]:
+    """The names under which this node answers, apart from literal IP addresses."""
+    full = socket.gethostname().lower()
+    machine = full.partition(".")[0]
+    return {"localhost", full, machine, f"{machine}.local", mdns_name(node), *given_names(node)} - {""}
+
+
+def is_own_host(node: Node, host: str) -> bool:
+    name = host_name(host)
+    try:
+        ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return name in own_names(node)
+    return True
+
+
+@web.middleware
+async def guard_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse names that are not ours, before anything else is looked at."""
+    if request.path not in ANY_HOST_PATHS and not is_own_host(request.app[NODE], request.host):
+        return web.Response(
+            status=421,
+            text="This node does not go by that name. Use its IP address, or add it to BARNRAISE_HOSTS.\n",
+        )
+    return await handler(request)
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal handler: every response gets the headers; only the style sheet may be kept by the browser."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+def came_from_here(request: web.Request) -> bool:
+    """False when an Origin header names another host. A proxy may rewrite Host: our own names count too."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return True
+    authority = origin.partition("://")[2].lower()
+    return authority == request.host.lower() or host_name(authority) in given_names(request.app[NODE])
+
+
+def used_tls(request: web.Request) -> bool:
+    """Whether the browser spoke TLS, to us or to a proxy before us. Asked after `came_from_here`."""
+    return request.secure or request.headers.get("Origin", "").startswith("https://")
+
+
+def token_fits(visitor: Visitor, token: str) -> bool:
+    return hmac.compare_digest(visitor.csrf.encode(), token.encode())
+
+
+def begin_session(response: web.Response, request: web.Request, token: str) -> None:
+    response.set_cookie(
+        session_cookie(request), token, httponly=True, samesite="Lax", secure=used_tls(request)
+    )
+    response.del_cookie(form_cookie(request))
+
+
+def end_session(response: web.Response, request: web.Request) -> None:
+    response.del_cookie(session_cookie(request))
+
+
+def keep_form_cookie(response: web.Response, request: web.Request, visitor: Visitor) -> None:
+    if visitor.new_form_cookie:
+        response.set_cookie(
+            form_cookie(request),
+            visitor.new_form_cookie,
+            httponly=True,
+            samesite="Lax",
+            secure=request.secure,
+        )

@@ -1,0 +1,123 @@
+"""The words shown for what records hold as codes, and the one-line notices after an act."""
+
+from __future__ import annotations
+
+from node.web.languages import phrase
+
+TYPES = {"need": phrase("Need"), "offer": phrase("Offer")}
+WHATS = {
+    "help": phrase("Help"),
+    "give": phrase("A thing to give"),
+    "lend": phrase("A thing to lend"),
+    "space": phrase("A space"),
+}
+WHATS_WANTED = {
+    "help": phrase("Help"),
+    "give": phrase("A thing to keep"),
+    "lend": phrase("A thing to borrow"),
+    "space": phrase("A space"),
+}
+URGENCIES = {"low": phrase("No hurry"), "normal": phrase("Normal"), "urgent": phrase("Urgent")}
+POST_STATES = {
+    "open": phrase("Open"),
+    "partly_arranged": phrase("Partly arranged"),
+    "arranged": phrase("Arranged"),
+    "fulfilled": phrase("Done"),
+    "paused": phrase("Paused"),
+    "withdrawn": phrase("Withdrawn"),
+    "expired": phrase("Ended"),
+    "unknown": phrase("Not known here"),
+}
+PROMISE_STATES = {
+    "proposed": phrase("Waiting for an answer"),
+    "agreed": phrase("Arranged"),
+    "done": phrase("Done"),
+    "declined": phrase("Not this time"),
+    "released": phrase("Released"),
+    "no_show": phrase("Did not happen"),
+    "withdrawn": phrase("Taken back"),
+    "lapsed": phrase("Ended without an answer"),
+    "unknown": phrase("Not known here"),
+}
+HOURS_STATES = {
+    "awaiting": phrase("Not confirmed yet"),
+    "confirmed": phrase("Confirmed"),
+    "disputed": phrase("Marked as wrong"),
+    "corrected": phrase("Corrected"),
+    "replaced": phrase("Replaced"),
+    "unknown": phrase("Not known here"),
+}
+ROLES = {"member": phrase("Member"), "coordinator": phrase("Coordinator")}
+COALITION_ROLES = {
+    "founder": phrase("Founder"),
+    "voter": phrase("Voter"),
+    "guest": phrase("Guest"),
+    "waiting": phrase("Joining"),
+    "left": phrase("Left"),
+}
+
+# What use cases say in passing. They speak English; the page translates what it finds in its catalogs.
+PASSING_WORDS = (
+    phrase("waiting for their approval"),
+    phrase("in the same coalition"),
+    phrase("You have offered to help with this already."),
+    phrase("This is paused for now."),
+    phrase("This needs nobody more at the moment."),
+    phrase("Looking for nodes on this network is switched off."),
+    phrase("No network is connected on which neighbors could be found. Type their address instead."),
+    phrase(
+        "Another program keeps mDNS (port 5353) to itself, so neighbors are not found. Type their address."
+    ),
+    phrase("The clock of this machine is not right. Nothing expires here until it is set."),
+)
+
+WORDS = {
+    "type": TYPES,
+    "what": WHATS,
+    "what_wanted": WHATS_WANTED,
+    "urgency": URGENCIES,
+    "post_state": POST_STATES,
+    "promise_state": PROMISE_STATES,
+    "hours_state": HOURS_STATES,
+    "role": ROLES,
+    "coalition_role": COALITION_ROLES,
+}
+
+# What `?said=` may say. The address carries a short code only: free text there could be anyone's.
+NOTICES = {
+    "welcome": phrase("Welcome. You are in."),
+    "set_up": phrase("Your neighborhood is ready."),
+    "signed_out": phrase("You are signed out."),
+    "ended": phrase("You were signed out in the meantime. Please sign in again."),
+    "need_posted": phrase("Your need is on the board."),
+    "offer_posted": phrase("Your offer is on the board."),
+    "edited": phrase("Your changes are saved."),
+    "paused": phrase("Paused. Nobody can answer until you open it again."),
+    "resumed": phrase("Open again."),
+    "withdrawn": phrase("Taken off the board."),
+    "shared": phrase("Shared with the region."),
+    "renewed": phrase("Renewed. It is on the board for another month."),
+    "help_offered": phrase("Thank you. Your answer is on its way to the person who asked."),
+    "agreed": phrase("Arranged. You are both told here."),
+    "declined": phrase("Declined. The other side sees it in their inbox."),
+    "released": phrase("Released. The place is open again."),
+    "done": phrase("Marked as done. Would you like to record the hours?"),
+    "no_show": phrase("Noted. The place is open again."),
+    "recorded": phrase("Recorded. It counts once the other side confirms."),
+    "confirmed": phrase("Confirmed. The hours count for both of you."),
+    "disputed": phrase("Marked as wrong. It does not count. Please talk to each other."),
+    "corrected": phrase("Your correction waits for the other side to confirm."),
+    "saved": phrase("Saved."),
+    "invite_cancelled": phrase("That invitation no longer works."),
+    "asked": phrase("Asked. As soon as they approve, the two nodes are linked."),
+    "called": phrase("The other node is being called. As soon as they approve, the two nodes are linked."),
+    "approved": phrase("Approved. The two nodes now link by themselves."),
+    "ask_declined": phrase("Declined. Nothing was sent to them about you."),
+    "unlinked": phrase("No longer linked."),
+    "founded": phrase("The coalition is founded. Its other members are asked to join."),
+    "coalition_accepted": phrase("You have joined the coalition."),
+    "coalition_declined": phrase("Declined."),
+    "proposed": phrase("Proposed. The other neighborhoods that vote are asked."),
+    "assented": phrase("Agreed. It counts once more than half have agreed."),
+    "left": phrase("You have left the coalition."),
+}
