@@ -1,84 +1,33 @@
-"""Nodes find each other by mDNS: real sockets, on loopback only, so that nothing of a test leaves here.
-
-Loopback is shared by all programs of a machine, so each run has homes of its own and looks past others.
-"""
+"""Nodes find each other by mDNS: real sockets, on loopback only, so that nothing of a test leaves here."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import ipaddress
-import os
-import socket
-import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from zeroconf import IPVersion, Zeroconf
-from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+from zeroconf import IPVersion
+from zeroconf.asyncio import AsyncZeroconf
 
 from sync import discovery
-from sync.addresses import Interface, up_interfaces
-from sync.discovery import SERVICE_TYPE, Discovery, Sighting, clean, instance_label
-
-PATIENCE_S = 15
-MDNS = ("224.0.0.251", 5353)
-OURS = os.urandom(8)
-LOOPBACK = Interface("lo", 1, (ipaddress.ip_interface("127.0.0.1/8"),))
-
-
-def home_of(name: str) -> bytes:
-    return (name[:2].encode() + OURS + name.encode()).ljust(32, b".")
-
-
-class Neighbor:
-    """A node's discovery and what it reports, in order."""
-
-    def __init__(self, name: str, port: int = 8420, **options: Any) -> None:
-        self.home = home_of(name)
-        self.seen: asyncio.Queue[Sighting] = asyncio.Queue()
-        self.gone: asyncio.Queue[bytes] = asyncio.Queue()
-        options.setdefault("interfaces", "loopback")
-        self.discovery = Discovery(
-            self.home,
-            name,
-            port,
-            on_seen=self.seen.put_nowait,
-            on_gone=self.gone.put_nowait,
-            **options,
-        )
-
-    async def sees(self, *homes: bytes) -> dict[bytes, Sighting]:
-        """Waits until all of `homes` were seen."""
-        found: dict[bytes, Sighting] = {}
-        while set(found) != set(homes):
-            sighting = await self.seen.get()
-            if sighting.home in homes:
-                found[sighting.home] = sighting
-        return found
-
-    async def misses(self, home: bytes) -> None:
-        """Waits until `home` is gone."""
-        while await self.gone.get() != home:
-            pass
-
-    def knows(self, home: bytes) -> bool:
-        return any(each is not None and each.home == home for each in self.discovery._known.values())
-
-
-@asynccontextmanager
-async def started(*neighbors: Neighbor) -> AsyncIterator[None]:
-    async with asyncio.timeout(PATIENCE_S):
-        for neighbor in neighbors:
-            await neighbor.discovery.start()
-        try:
-            yield
-        finally:
-            await asyncio.gather(*(neighbor.discovery.stop() for neighbor in neighbors))
+from sync.addresses import Interface
+from sync.discovery import SERVICE_TYPE, Sighting
+from tests.sync.mdns import (
+    LOOPBACK,
+    MDNS,
+    Neighbor,
+    announced,
+    answer,
+    asker,
+    ear,
+    heard,
+    heard_by,
+    home_of,
+    lan_interface,
+    question,
+    started,
+)
 
 
 async def test_three_nodes_on_loopback_find_each_other_and_miss_who_leaves() -> None:
@@ -132,52 +81,6 @@ async def test_a_killed_node_that_comes_back_elsewhere_is_seen_there() -> None:
                 pass
 
 
-def lan_interface() -> Interface | None:
-    """One that leads out of this machine, where there is one."""
-    for interface in up_interfaces():
-        if any(a.version == 4 and not a.is_loopback and not a.is_link_local for a in interface.addresses):
-            return interface
-    return None
-
-
-def ear(address: str) -> socket.socket:
-    """A socket that hears the mDNS of one interface and of no other."""
-    ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    ear.setsockopt(socket.IPPROTO_IP, 49, 0)  # IP_MULTICAST_ALL: not what others subscribed to
-    ear.bind(MDNS)
-    ear.setsockopt(
-        socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(MDNS[0]) + socket.inet_aton(address)
-    )
-    ear.setblocking(False)
-    return ear
-
-
-def heard(ear: socket.socket) -> bytes:
-    everything = b""
-    while True:
-        try:
-            everything += ear.recv(65_536)
-        except BlockingIOError:
-            return everything
-
-
-def asker(address: str) -> socket.socket:
-    """Somebody on the interface of `address` who asks for an answer to himself alone."""
-    asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    asker.bind((address, 0))
-    asker.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(address))
-    asker.setblocking(False)
-    return asker
-
-
-def question() -> bytes:
-    """Who offers this service? PTR, class IN, with the bit that asks for an answer to the asker alone."""
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in SERVICE_TYPE.split("."))
-    return struct.pack(">6H", 0, 0, 1, 0, 0, 0) + labels + struct.pack(">2H", 12, 0x8001)
-
-
 async def test_on_loopback_nothing_is_said_to_the_lan() -> None:
     lan = lan_interface()
     if lan is None:
@@ -219,17 +122,6 @@ async def test_what_the_lan_announces_is_not_believed_on_loopback_nor_the_revers
     lo = answer(home_of("Hillside"), ["127.0.0.1"])
     assert near.discovery._read(lan) is None and far.discovery._read(lo) is None
     assert near.discovery._read(lo) is not None and far.discovery._read(lan) is not None
-
-
-def answer(home: bytes, addresses: list[str], **changes: Any) -> AsyncServiceInfo:
-    options: dict[str, Any] = {
-        "port": 8420,
-        "properties": {"v": "1", "id": home.hex()},
-        "server": f"barnraise-{home.hex()[:4]}.local.",
-        "parsed_addresses": addresses,
-    }
-    name = f"{instance_label('Hillside', home)}.{SERVICE_TYPE}"
-    return AsyncServiceInfo(SERVICE_TYPE, name, **(options | changes))
 
 
 async def test_addresses_of_our_own_networks_come_first() -> None:
@@ -302,20 +194,6 @@ async def test_the_number_of_sightings_is_bounded(monkeypatch: pytest.MonkeyPatc
         await riverbend.sees(hillside.home)
 
 
-async def announced(neighbor: Neighbor) -> None:
-    task = neighbor.discovery._announcing
-    assert task is not None
-    await task
-
-
-async def heard_by(listener: Neighbor, speaker: Neighbor) -> None:
-    """Waits until the announcement has reached the listener's zeroconf."""
-    opened, info = listener.discovery._zeroconf, speaker.discovery._info
-    assert opened is not None and info is not None
-    while not opened.zeroconf.cache.async_entries_with_name(info.name):
-        await opened.zeroconf.async_wait(100)
-
-
 async def test_a_home_is_gone_only_when_all_who_claim_it_are() -> None:
     riverbend = Neighbor("Riverbend")
     crowd = AsyncZeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only)
@@ -335,138 +213,3 @@ async def test_a_home_is_gone_only_when_all_who_claim_it_are() -> None:
             assert not riverbend.knows(HOME)
         finally:
             await crowd.async_close()
-
-
-async def test_without_a_network_it_says_so_and_begins_when_one_comes() -> None:
-    """The interfaces are looked at every thirty seconds; here the test says when those are over."""
-    present: list[Interface] = []
-    asked_to_wait: asyncio.Queue[float] = asyncio.Queue()
-    over: asyncio.Queue[None] = asyncio.Queue()
-
-    async def wait(delay_s: float) -> None:
-        asked_to_wait.put_nowait(delay_s)
-        await over.get()
-
-    riverbend = Neighbor("Riverbend", list_interfaces=lambda: list(present), wait=wait)
-    hillside = Neighbor("Hillside")
-    async with started(riverbend, hillside):
-        assert await asked_to_wait.get() == 30
-        assert riverbend.discovery.note.startswith("No network is connected")
-        present.append(LOOPBACK)
-        over.put_nowait(None)
-        await asked_to_wait.get()
-        assert riverbend.discovery.note == ""
-        await riverbend.sees(hillside.home)
-        await hillside.sees(riverbend.home)
-        before = riverbend.discovery._zeroconf
-        over.put_nowait(None)  # nothing changed: nothing is opened anew
-        await asked_to_wait.get()
-        assert riverbend.discovery._zeroconf is before
-        present.clear()
-        over.put_nowait(None)
-        await riverbend.misses(hillside.home)
-        await hillside.misses(riverbend.home)
-        await asked_to_wait.get()
-        assert riverbend.discovery.note.startswith("No network is connected")
-
-
-async def test_a_port_that_is_not_shared_is_said_and_taken_when_free() -> None:
-    selfish = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        selfish.bind(("0.0.0.0", 5353))
-    except OSError:
-        selfish.close()
-        pytest.skip("another program here uses mDNS")
-    riverbend = Neighbor("Riverbend")
-    async with started(riverbend):
-        assert riverbend.discovery.note.startswith("Another program keeps mDNS (port 5353) to itself")
-        await riverbend.discovery.rename("Riverbend East")
-        selfish.close()
-        await riverbend.discovery.recheck()
-        assert riverbend.discovery.note == ""
-
-
-@pytest.mark.parametrize(
-    ("error", "note"),
-    [
-        (OSError(errno.EADDRINUSE, "in use"), "Another program keeps mDNS"),
-        (OSError(errno.EPERM, "not permitted"), "This network does not let nodes find each other"),
-        (RuntimeError("no interfaces"), "This network does not let nodes find each other"),
-    ],
-)
-async def test_no_socket_is_no_disaster(error: Exception, note: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    riverbend = Neighbor("Riverbend")
-
-    def fails() -> Zeroconf:
-        raise error
-
-    monkeypatch.setattr(riverbend.discovery, "_sockets", fails)
-    async with started(riverbend):
-        assert riverbend.discovery.note.startswith(note)
-        monkeypatch.undo()
-        await riverbend.discovery.recheck()
-        assert riverbend.discovery.note == ""
-
-
-async def test_an_interface_that_cannot_do_multicast_is_said() -> None:
-    """An address that this machine does not have stands for it."""
-    ghost = Interface("ghost0", 99, (ipaddress.ip_interface("192.0.2.254/32"),))
-    riverbend = Neighbor("Riverbend", interfaces="all", list_interfaces=lambda: [ghost])
-    async with started(riverbend):
-        assert riverbend.discovery.note.startswith("This network does not let nodes find each other")
-
-
-def test_which_interfaces_are_used() -> None:
-    eth = Interface("eth0", 2, (ipaddress.ip_interface("192.168.1.5/24"),))
-    wlan = Interface("wlan0", 3, (ipaddress.ip_interface("10.0.0.5/8"), ipaddress.ip_interface("fe80::5/64")))
-    bare = Interface("eth1", 4, ())
-    everything = [wlan, bare, LOOPBACK, eth]
-
-    def chosen(choice: Any) -> list[str]:
-        return [each.name for each in Neighbor("R", interfaces=choice).discovery._choose(everything)]
-
-    assert chosen("all") == ["eth0", "wlan0"]
-    assert chosen("loopback") == ["lo"]
-    assert chosen(["wlan0"]) == ["wlan0"]
-    assert chosen(["192.168.1.5"]) == ["eth0"]
-    assert chosen(["lo", "127.0.0.1", "eth1", "nonesuch"]) == []
-
-
-def test_this_machine_has_a_loopback_interface() -> None:
-    loopback = [each for each in up_interfaces() if any(a.is_loopback for a in each.addresses)]
-    assert [each.name for each in loopback] == ["lo"]
-    assert ipaddress.ip_interface("127.0.0.1/8") in loopback[0].addresses
-
-
-def test_names_are_cleaned() -> None:
-    assert clean("River\x00bend\n\u202eevil\u200b") == "River bend evil"
-    assert clean("x" * 100) == "x" * 80
-    assert clean("  Müllers  Hof ") == "Müllers Hof"
-
-
-def test_a_name_is_cut_between_characters() -> None:
-    assert instance_label("ü" * 60, HOME) == "ü" * 27 + f" {HOME.hex()[:4]}"
-    assert instance_label(" .. ", HOME) == f"Barnraise {HOME.hex()[:4]}"
-
-
-@given(st.text(max_size=120))
-def test_any_name_makes_one_dns_label(name: str) -> None:
-    label = instance_label(name, HOME)
-    assert "." not in label and len(label.encode()) <= 60 and label == clean(label)
-
-
-def test_the_ear_is_as_sharp_as_it_must_be() -> None:
-    """What is said on loopback is heard there and only there: else the LAN test above proves nothing."""
-    lan = lan_interface()
-    if lan is None:
-        pytest.skip("no interface here leads out of this machine")
-    outer = next(str(a.ip) for a in lan.addresses if a.version == 4)
-    for speaks, silent in ((outer, "127.0.0.1"), ("127.0.0.1", outer)):
-        hears, hears_not, mouth = ear(speaks), ear(silent), asker(speaks)
-        hears.setblocking(True)
-        hears.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 5, 0))
-        mouth.sendto(b"hark", MDNS)
-        assert b"hark" in hears.recv(100)
-        assert b"hark" not in heard(hears_not)
-        for each in (hears, hears_not, mouth):
-            each.close()

@@ -78,6 +78,7 @@ def test_every_number_stands_in_the_document_as_it_is_in_the_code() -> None:
             ["frames.FRAME_SIZE_MAX_BYTES", "channel.TAG_SIZE_BYTES"],
         ),
         ("no hello within {} s", ["session.HELLO_TIMEOUT_S"]),
+        ("says it again (after {} s at the earliest)", ["session.HELLO_AGAIN_S"]),
         ("over {} records on one link can never be accepted", ["exchange.NEVER_MAX"]),
         ("over {} of them in one comparison", ["exchange.ROUNDS_MAX"]),
         ("over {} frames or 4 MiB wait", ["transport.FRAMES_WAITING_MAX"]),

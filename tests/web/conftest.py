@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestServer
+from pytest_aiohttp import AiohttpServer
 
 from node.actions import setup
 from node.app import Node
@@ -41,11 +42,8 @@ def node(tmp_path: Path, clock: Clock) -> Iterator[Node]:
 
 
 @pytest.fixture
-async def server(node: Node) -> AsyncIterator[TestServer]:
-    server = TestServer(build_app(node))
-    await server.start_server()
-    yield server
-    await server.close()
+async def server(node: Node, aiohttp_server: AiohttpServer) -> TestServer:
+    return await aiohttp_server(build_app(node))
 
 
 @pytest.fixture

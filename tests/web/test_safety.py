@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from pytest_aiohttp import AiohttpClient
 
 from node.actions import setup
 from node.app import Node
@@ -64,16 +64,18 @@ async def test_the_nodes_own_mdns_name_is_answered(node: Node, ines: Person) -> 
         assert answer.status == 200
 
 
-async def test_links_and_health_are_answered_under_any_name(node: Node) -> None:
+async def test_links_and_health_are_answered_under_any_name(
+    node: Node, aiohttp_client: AiohttpClient
+) -> None:
     async def link(request: web.Request) -> web.Response:
         return web.Response(text="a link")
 
     app = build_app(node)
     add_link_route(app, link)
-    async with TestClient(TestServer(app)) as client:
-        for path, said in (("/link", "a link"), ("/healthz", "ok")):
-            async with client.get(path, headers={"Host": "tunnel.example"}) as answer:
-                assert await answer.text() == said
+    client = await aiohttp_client(app)
+    for path, said in (("/link", "a link"), ("/healthz", "ok")):
+        async with client.get(path, headers={"Host": "tunnel.example"}) as answer:
+            assert await answer.text() == said
 
 
 async def test_every_answer_carries_the_headers(ines: Person) -> None:
@@ -100,7 +102,9 @@ async def test_the_cookies_are_out_of_reach(ines: Person, person: Callable[..., 
     }
     sent = phone.client.post("/sign-in", data=fields, allow_redirects=False)
     async with sent as answer:
-        session_cookie = next(c for c in answer.headers.getall("Set-Cookie") if c.startswith(f"{phone.session_cookie}="))
+        session_cookie = next(
+            c for c in answer.headers.getall("Set-Cookie") if c.startswith(f"{phone.session_cookie}=")
+        )
     for cookie in (form_cookie, session_cookie):
         assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Secure" not in cookie
         assert "Max-Age" not in cookie and "expires" not in cookie.lower()
@@ -120,7 +124,9 @@ async def test_behind_a_tls_proxy_the_session_cookie_is_secure(
     sent = phone.client.post("/sign-in", data=fields, headers=proxied, allow_redirects=False)
     async with sent as answer:
         assert answer.status == 303
-        assert any(f"{phone.session_cookie}=" in c and "Secure" in c for c in answer.headers.getall("Set-Cookie"))
+        assert any(
+            f"{phone.session_cookie}=" in c and "Secure" in c for c in answer.headers.getall("Set-Cookie")
+        )
 
 
 async def test_a_form_needs_its_own_token(ines: Person, neighbor: Neighbor) -> None:
