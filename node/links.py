@@ -8,13 +8,14 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
 
 from node.actions import standings
 from node.parcels import Parcels
 from node.port import StorePort
+from node.settings import Settings
 from node.store import neighbors
 from protocol import introduction
 from protocol.errors import OurFault, TheirFault, WorldFault
@@ -62,6 +63,13 @@ def _listening_on(node: Node) -> list[str]:
     except ValueError:
         return [listen]  # a name
     return [f"[{listen}]" if ":" in listen else listen] if called else []
+
+
+def _interfaces(settings: Settings) -> list[str] | Literal["all", "loopback"]:
+    """Where to look and announce: nowhere but where we listen."""
+    if settings.discovery == "loopback" or settings.listen in ("127.0.0.1", "::1", "localhost"):
+        return "loopback"
+    return "all" if settings.listen in ("0.0.0.0", "::", "") else [settings.listen]
 
 
 class Links:
@@ -126,7 +134,7 @@ class Links:
             node.home,
             node.setting("neighborhood"),
             node.settings.port,
-            "loopback" if node.settings.discovery == "loopback" else "all",
+            _interfaces(node.settings),
             self._seen,
             self._gone,
         )
@@ -188,7 +196,6 @@ class Links:
                 self._asking[address] = message
                 self.runner.event(events.Call(address))
                 return
-            self.port.messages[home] = message
             self.runner.event(events.Changed(home))
         else:
             self.runner.event(events.Changed(details.get("home")))
@@ -202,11 +209,12 @@ class Links:
             self.node.call_note = f"{address}: {sentence}"
             return
         self.node.call_note = ""
-        self.port.messages[home] = message  # before the state, which sends the ask over a link that is up
         state = self.port.neighbor_state(home)
         with self.node.records.transaction():
             new = "linked" if state in ("asks", "linked") else "asked"
-            neighbors.set_neighbor(self.node.connection, home, new, address=address)
+            neighbors.set_neighbor(
+                self.node.connection, home, new, address=address, message=message.strip()[:500]
+            )
             self.node.records.known_changed()
 
     def _connected(self, homes: frozenset[bytes]) -> None:
@@ -239,7 +247,9 @@ class Links:
         if future is None or future.done():
             return
         if coalition is None:
-            raised = TheirFault(code) if code == "unknown_invite" else WorldFault("unreachable")
+            # the greeting itself fails where the code is over: its secret is not kept any longer
+            over = code in ("unknown_invite", "bad_handshake")
+            raised = TheirFault("unknown_invite") if over else WorldFault("unreachable")
             future.set_exception(raised)
             return
         row = neighbors.coalition(self.node.connection, coalition)
@@ -295,7 +305,7 @@ class Links:
         node = self.node
         standings.keep_cards(node)
         in_coalition = any(len(roster.members) > 1 for roster in node.records.known.rosters.values())
-        if node.clock_note or (in_coalition and not self.port.days.differences):
+        if node.clock_note or self.port.days.disputed() or (in_coalition and not self.port.days.differences):
             return
         node.records.expire()
         node.set_setting("floor", str(max(self.port.floor(), node.today() - 2)))

@@ -13,6 +13,7 @@ from protocol.errors import Fault, TheirFault
 from protocol.kinds.parcel import PADDED_SIZES_BYTES, RECORDS_MAX, Parcel, content_size_bytes, seal, try_open
 from protocol.record import Record
 from protocol.scopes import PAIR, coalition, pair, partner
+from sync.index import RangeIndex
 from sync.parcels import Schedule, differing, equal, ranges_of
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class Parcels:
         """Records that entered the store: pair records to be sent on, parcels to be opened."""
         for record in records:
             if record.scope[0] == PAIR:
-                self.schedule.changed(partner(record.scope, self.node.home), now, self.chance())
+                self.schedule.changed(partner(record.scope, self.node.home), now, self.chance(), record.id)
+            elif record.kind == "node":
+                self.schedule.reachable(record.home, now, self.chance())
             elif record.kind == "parcel" and record.home != self.node.home:
                 self._open(record, now)
 
@@ -75,14 +78,17 @@ class Parcels:
         if not shared or prekey is None:
             return  # sent again later; until then the page says that it waits for delivery
         entry = self.schedule.due[home]
-        ranges = ranges_of(node.records.index(("pair", home)))
+        ranges = ranges_of(self._index(home))
         for batch in self._batches(home, entry.lacking, entry.acknowledge_only, len(ranges)):
             parcel = Parcel(node.home, home, node.random(16), tuple(batch), tuple(ranges))
-            body = {"sealed": seal(parcel, prekey, node.random(32))}
             try:
+                body = {"sealed": seal(parcel, prekey, node.random(32))}
                 say(node, None, "parcel", coalition(min(shared)), body, life_days=LIFE_DAYS)
-            except Fault as fault:
-                log.warning("a parcel could not be sent: %s", fault.code)
+            except (
+                Fault,
+                ValueError,
+            ) as error:  # ValueError: nothing can be sealed to the prekey on their card
+                log.warning("a parcel for %s could not be sent: %s", home.hex()[:8], error)
                 return
 
     def _batches(
@@ -127,12 +133,17 @@ class Parcels:
             log.info("a parcel from %s was wrapped by another", record.home.hex()[:8])
             return
         with node.records.transaction():
-            for message in parcel.records:
-                node.records.add(message)
-        index = node.records.index(("pair", parcel.sender))
+            outcomes = [node.records.add(message).outcome for message in parcel.records]
+        index = self._index(parcel.sender)
         if equal(index, parcel.ranges):
             self.in_step(parcel.sender)
             lacking: list[bytes] = []
         else:
             lacking = differing(index, parcel.ranges)
-        self.schedule.received(parcel.sender, bool(parcel.records), lacking, now, self.chance())
+        self.schedule.received(
+            parcel.sender, bool(parcel.records), lacking, now, self.chance(), brought_new="new" in outcomes
+        )
+
+    def _index(self, home: bytes) -> RangeIndex:
+        """What the two should hold alike: without what is over, which either may have deleted already."""
+        return self.node.records.indexes.within(("pair", home), 2**40, self.node.today())

@@ -38,7 +38,6 @@ class StorePort:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.days = Days()
-        self.messages: dict[bytes, str] = {}  # what our coordinator wrote along with an ask
         self._secrets: dict[bytes, bytes] = {}
 
     @property
@@ -169,7 +168,8 @@ class StorePort:
         return new
 
     def ask_message(self, home: bytes) -> str:
-        return self.messages.get(home, "")
+        row = neighbors.neighbor(self.node.connection, home)
+        return row.message if row is not None and row.state == "asked" else ""
 
     def offered(self, home: bytes, charter: bytes, epoch: bytes) -> None:
         try:

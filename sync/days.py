@@ -37,6 +37,12 @@ class Days:
             return ordered[middle]
         return min(ordered[middle - 1], ordered[middle], key=abs)
 
+    def disputed(self) -> bool:
+        """Whether as many say another day as say ours: with one peer nobody can tell who is wrong."""
+        ordered = sorted([0, *self.differences.values()])
+        middle = len(ordered) // 2
+        return len(ordered) % 2 == 0 and ordered[middle] - ordered[middle - 1] > 1
+
     def clock_unset(self) -> bool:
         """Whether our clock is more than a day off the median of at least two peers."""
         theirs = sorted(self.differences.values())

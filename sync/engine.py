@@ -37,7 +37,10 @@ class LinkUp:
 
 @dataclass(frozen=True, slots=True)
 class LinkDown:
+    """A link is over: with the code of whoever ended it, or "" where the line just broke."""
+
     link: LinkId
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,7 @@ class Engine:
             case LinkUp():
                 self._up(event, now)
             case LinkDown():
-                self._down(event.link, now)
+                self._down(event.link, event.code, now)
             case DialFailed():
                 self._dial_failed(event, now)
             case Changed():
@@ -259,12 +262,12 @@ class Engine:
             return False
         return sum(not session.serves for session in self.sessions.values()) >= STRANGERS_MAX
 
-    def _down(self, link: LinkId, now: float) -> None:
+    def _down(self, link: LinkId, code: str, now: float) -> None:
         session = self.sessions.pop(link, None)
         if session is None:
             return
         if session.invite_id is not None and session.initiator:
-            self._has_joined(session.invite_id, None, "unknown_invite")
+            self._has_joined(session.invite_id, None, code or "unreachable")
         if not any(other.peer == session.peer for other in self.sessions.values()):
             self.peers.failed(session.peer, now, self.chance())
 
@@ -284,7 +287,7 @@ class Engine:
 
     def _close(self, link: LinkId, code: str, now: float) -> None:
         self._effects.append(Close(link, code))
-        self._down(link, now)
+        self._down(link, code, now)
 
     def _send(self, link: LinkId, out: list[bytes]) -> None:
         self._effects += [Send(link, frame) for frame in out]

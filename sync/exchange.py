@@ -79,8 +79,15 @@ class Exchange:
     outbox: dict[bytes, None] = field(default_factory=dict)
     in_flight: dict[int, float] = field(default_factory=dict)
     batch: int = 0
+    records_max: int = frames.RECORDS_MAX
+    batches_max: int = BATCHES_IN_FLIGHT_MAX
     never: int = 0
     received: int = 0
+
+    def take_limits(self, records: int = frames.RECORDS_MAX, batches: int = BATCHES_IN_FLIGHT_MAX) -> None:
+        """What the other side takes at once; ours hold where they are lower."""
+        self.records_max = min(records, frames.RECORDS_MAX)
+        self.batches_max = min(batches, BATCHES_IN_FLIGHT_MAX)
 
     # which sets
 
@@ -139,7 +146,9 @@ class Exchange:
     def _compare(self, key: SetKey, state: SetState, now: float) -> bytes:
         state.busy_since = now
         state.rounds = 0
-        state.live = True  # from here on: what is new while the answer is under way must not wait for a minute
+        state.live = (
+            True  # from here on: what is new while the answer is under way must not wait for a minute
+        )
         index = self._index(key)
         return write_frame(frames.COMPARE, frames.set_on_wire(key), index.fingerprint(0, len(index)))
 
@@ -223,10 +232,10 @@ class Exchange:
     def send(self, now: float) -> list[bytes]:
         """Batches from the outbox, as far as the other side has taken the earlier ones."""
         out = []
-        while self.outbox and len(self.in_flight) < BATCHES_IN_FLIGHT_MAX:
+        while self.outbox and len(self.in_flight) < self.batches_max:
             messages: list[bytes] = []
             size = 0
-            for record_id in list(islice(self.outbox, frames.RECORDS_MAX)):
+            for record_id in list(islice(self.outbox, self.records_max)):
                 message = self.port.message(record_id)
                 if message is not None:
                     if messages and size + len(message) > frames.RECORDS_SIZE_MAX_BYTES:

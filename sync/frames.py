@@ -106,7 +106,12 @@ def _hello(value: Any) -> bool:
         and _number(value[4])
         and _text(value[5])
         and _text(value[6])
+        and _limits(value.get(7, [1, 1]))
     )
+
+
+def _limits(value: Any) -> bool:
+    return type(value) is list and len(value) >= 2 and all(_number(item) and item > 0 for item in value)
 
 
 _SHAPES: dict[int, tuple[Callable[[Any], bool], ...]] = {

@@ -79,19 +79,36 @@ class Schedule:
 
     due: dict[bytes, Due] = field(default_factory=dict)
 
-    def changed(self, partner: bytes, now: float, jitter: float) -> None:
-        """There is something new for a partner."""
+    def changed(self, partner: bytes, now: float, jitter: float, new: bytes | None = None) -> None:
+        """There is something new for a partner: the record `new`, or after a start, anything."""
         if len(self.due) < PARTNERS_MAX or partner in self.due:
             entry = self.due.get(partner)
             if entry is None or entry.acknowledge_only:
                 self.due[partner] = Due(now + SOON_S * jitter)
             else:
+                if entry.lacking and new is not None:
+                    entry.lacking = (*entry.lacking, new)
                 entry.next_at = min(entry.next_at, now + SOON_S * jitter)
 
+    def reachable(self, partner: bytes, now: float, jitter: float) -> None:
+        """The partner showed a card: perhaps its first, without which nothing could be sealed for it."""
+        entry = self.due.get(partner)
+        if entry is not None:
+            entry.next_at = min(entry.next_at, now + SOON_S * jitter)
+
     def received(
-        self, partner: bytes, had_records: bool, lacking: Sequence[bytes], now: float, jitter: float
+        self,
+        partner: bytes,
+        had_records: bool,
+        lacking: Sequence[bytes],
+        now: float,
+        jitter: float,
+        brought_new: bool = True,
     ) -> None:
-        """A parcel came from `partner`; `lacking` is what its fingerprints show it not to hold."""
+        """A parcel came from `partner`; `lacking` is what its fingerprints show it not to hold.
+
+        `brought_new`: some of its records had not been held here.
+        """
         entry = self.due.get(partner)
         if not lacking:
             self.due.pop(partner, None)
@@ -100,9 +117,13 @@ class Schedule:
         elif entry is None or entry.acknowledge_only:
             self.due[partner] = Due(now + SOON_S * jitter, lacking=tuple(lacking))
         else:
-            entry.lacking = tuple(lacking)
-            if had_records:
+            # Soon only where the two came nearer: what one side cannot take must not go back and forth for ever.
+            nearer = len(lacking) < len(entry.lacking) or (had_records and brought_new)
+            if nearer or not entry.lacking:
                 entry.next_at = min(entry.next_at, now + SOON_S * jitter)
+            if nearer:
+                entry.backoff.succeeded()
+            entry.lacking = tuple(lacking)
 
     def sent(self, partner: bytes, now: float, jitter: float) -> None:
         """A parcel went out: an acknowledgement is done with, anything else is sent again later."""

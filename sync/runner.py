@@ -128,7 +128,7 @@ class Runner:
         finally:
             self._links.pop(number, None)
             log.info("link with %s ended: %s", link.peer.home.hex()[:8], link.code or "closed")
-            self.event(events.LinkDown(number))
+            self.event(events.LinkDown(number, link.code))
 
     def _do(self, effects: list[events.Effect]) -> None:
         for effect in effects:

@@ -23,8 +23,9 @@ from typing import Any
 from protocol.errors import TheirFault
 from protocol.record import Record
 from sync import frames
-from sync.exchange import Exchange, Window
+from sync.exchange import BATCHES_IN_FLIGHT_MAX, Exchange, Window
 from sync.frames import write_frame
+from sync.limits import TokenBucket
 from sync.port import Port
 from sync.sets import SetKey
 
@@ -32,6 +33,8 @@ HELLO_TIMEOUT_S = 15.0
 HELLO_AGAIN_S = 600.0  # at the earliest; two unset clocks could follow each other back and forth
 IDLE_STRANGER_S = 60.0  # a link that serves nothing is closed after this
 UNKNOWN_FRAMES_MAX = 100
+FRAMES_PER_S = 200.0  # on average; bulk loading sends some 25
+FRAMES_AT_ONCE_MAX = 2_000
 
 
 def blind(secret: bytes, handshake_hash: bytes, initiator: bool) -> bytes:
@@ -59,6 +62,7 @@ class Session:
     offered: set[bytes] = field(default_factory=set)
     joined: Callable[[bytes | None], None] = lambda coalition: None
     unknown_frames: int = 0
+    pace: TokenBucket = field(default_factory=lambda: TokenBucket(FRAMES_PER_S, FRAMES_AT_ONCE_MAX))
     said_day: tuple[int, int] = (0, 0)  # day and floor in our last hello
     said_at: float = field(init=False)
 
@@ -67,7 +71,7 @@ class Session:
         self.exchange = Exchange(self.port, self.peer, comparer=self.initiator)
 
     def begin(self) -> list[bytes]:
-        """The first frame. It is said again when the day or the floor has changed."""
+        """The first frame. It is said again on another day."""
         port = self.port
         self.said_day = port.today(), port.floor()
         said = {
@@ -77,6 +81,7 @@ class Session:
             4: self.said_day[1],
             5: port.name,
             6: port.software,
+            7: [frames.RECORDS_MAX, BATCHES_IN_FLIGHT_MAX],
         }
         return [write_frame(frames.HELLO, said)]
 
@@ -87,6 +92,8 @@ class Session:
 
     def receive(self, data: bytes, now: float) -> list[bytes]:
         """A frame from the other side. Raises TheirFault."""
+        if self.pace.take(1.0, now) > 0:
+            raise TheirFault("too_fast", f"The other side sends over {FRAMES_PER_S:.0f} frames a second.")
         kind, fields = frames.read_frame(data)
         if self.hello is None:
             if kind != frames.HELLO:
@@ -143,7 +150,7 @@ class Session:
         return self._say_day_again(now) + self.exchange.tick(now)
 
     def _say_day_again(self, now: float) -> list[bytes]:
-        changed = self.said_day != (self.port.today(), self.port.floor())
+        changed = self.said_day[0] != self.port.today()  # a floor alone lies below the day
         if self.hello is None or not changed or now - self.said_at < HELLO_AGAIN_S:
             return []
         self.said_at = now
@@ -178,6 +185,7 @@ class Session:
         if not set(frames.VERSIONS) & set(said[1]):
             raise TheirFault("no_common_version")
         self._take_day(said)
+        self.exchange.take_limits(*said.get(7, [])[:2])
         self.port.heard(self.peer, said[5])
         self.port.day_of_peer(self.peer, said[3])
         out = self._ask()
@@ -199,7 +207,9 @@ class Session:
     def _on_ask(self, name: str, message: str, now: float) -> list[bytes]:
         before = self.port.neighbor_state(self.peer)
         if self.port.asked(self.peer, name, message) == "linked" and before != "linked":
-            self.asked = False  # say yes once more: they may have declined our first ask, and ask now themselves
+            self.asked = (
+                False  # say yes once more: they may have declined our first ask, and ask now themselves
+            )
         return self._ask() + self._share(now)
 
     def _name_coalitions(self) -> list[bytes]:

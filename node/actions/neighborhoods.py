@@ -195,7 +195,9 @@ def ask_to_link(node: Node, session: Session, *, home: bytes | None, address: st
         with node.records.transaction():
             state = "linked" if row is not None and row.state in ("asks", "linked") else "asked"
             name = node.nearby[home].name if home in node.nearby else None
-            neighbors.set_neighbor(node.connection, home, state, name=name, address=place)
+            neighbors.set_neighbor(
+                node.connection, home, state, name=name, address=place, message=message.strip()[:500]
+            )
             node.records.known_changed()
     node.poke("ask", {"home": home, "address": place, "message": message.strip()[:500]})
 

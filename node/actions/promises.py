@@ -171,6 +171,7 @@ def _answer(
     body = Answer(
         commitment=row.thing,
         word=word,
+        slots=row.slots,
         note=_note(row.answer_note if note is None else note),
         name=_name(session.name),
         at=node.stamp(),

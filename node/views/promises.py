@@ -78,7 +78,7 @@ def write(records: Records, thing: bytes) -> Record | None:
             record.author,
             body.name,
             body.note,
-            body.slots,
+            state.slots,
             state.state,
             post.home if post is not None else None,
             post.author if post is not None else None,

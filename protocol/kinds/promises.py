@@ -45,10 +45,11 @@ class Commitment(Shape, frozen=True, kw_only=True):
 
 
 class Answer(Shape, frozen=True, kw_only=True):
-    """The poster's word about one commitment."""
+    """The poster's word about one commitment; `slots` is how many were agreed to, whatever it says later."""
 
     commitment: Bytes32
     word: PosterWord
+    slots: Count | None = None
     note: Note = ""
     name: NameShown = ""
     at: Time | None = None
@@ -94,4 +95,5 @@ def promise_state(
             state = "lapsed"
         elif not post_known:
             state = "unknown"
-    return Promise(state, commitment.slots)
+    agreed_to = answer.slots if answer is not None and answer.slots is not None else commitment.slots
+    return Promise(state, min(commitment.slots, agreed_to))

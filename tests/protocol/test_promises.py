@@ -88,3 +88,10 @@ def test_bodies() -> None:
     assert Answer.of(answer.body()) == answer
     assert Answer.of(answer.body() | {"word": "offered"}) is None
     assert Answer.of({"commitment": b"c" * 32}) is None, "an answer says something"
+
+
+def test_a_helper_cannot_raise_what_was_agreed_to() -> None:
+    raised = Commitment(post=bytes(32), slots=9)
+    agreed = Answer(commitment=bytes(32), word="agreed", slots=2)
+    seen = promise_state(raised, agreed, post_known=True, expires=None, today=1)
+    assert (seen.state, seen.slots) == ("agreed", 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import node.store.aside
+from node.store import neighbors
 from protocol.record import Record, assemble, parse, to_be_signed
 from protocol.scopes import pair
 from protocol.signing import sign
@@ -123,6 +124,25 @@ def test_a_final_epoch_is_final_for_whoever_holds_its_successor(valley: Valley) 
     settled.hear(*lows, low_end, *valley.region.records[-3:])
     roster = settled.records.known.rosters[valley.region.id]
     assert roster.in_force == following.id and roster.forks == (low.id,)
+
+
+def test_an_invitation_holds_against_a_lower_tip(valley: Valley) -> None:
+    mill, docks = Neighborhood("Mill Lane"), Neighborhood("Old Docks")
+    tips = [
+        valley.region.agreed(valley.first, [*valley.voters, new], by=valley.voters) for new in (mill, docks)
+    ]
+    high = max(tips, key=lambda record: record.id)
+    house = House(valley.riverbend, valley.oak, valley.harbor)
+    neighbors.set_coalition(
+        house.connection, valley.region.id, "joined", name="", agreement="", anchor=high.id
+    )
+    house.coalitions = [valley.region]
+    house.records.known_changed()
+    for _ in range(2):
+        house.settle_in()
+        house.records.known_changed()
+        assert house.records.known.rosters[valley.region.id].in_force == high.id
+    house.check()
 
 
 # ---- a stolen node

@@ -86,6 +86,15 @@ def test_who_leaves_takes_along_what_counts_with_it() -> None:
     here.check()
 
 
+def test_a_slot_that_is_given_up_is_free() -> None:
+    here = house()
+    ordered = sorted(POSTS, key=lambda record: record.thing)
+    standing = oak.standing(ordered[3], "paused", 0)
+    assert here.hear(*ordered[:3], standing, ordered[4]) == ["new"] * 4 + ["not_now"]
+    assert here.hear(oak.again(standing, {}, erased=True), ordered[4]) == ["new"] * 2
+    here.check()
+
+
 def a_history(draw: Any) -> list[Record]:
     records: list[Record] = []
     for _ in range(draw(st.integers(1, 14))):

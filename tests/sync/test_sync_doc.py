@@ -168,7 +168,8 @@ def samples(kind: str) -> tuple[list[Any], list[Any]]:
         return FITS[kind]
     if kind == "hello":
         broken = [{key: HELLO[key] for key in HELLO if key != left_out} for left_out in HELLO]
-        return [HELLO, HELLO | {7: "of the future"}], [*broken, HELLO | {3: -1}, HELLO | {5: "x" * 501}, []]
+        fits = [HELLO, HELLO | {7: [10, 2]}, HELLO | {7: [10, 2, 9]}, HELLO | {8: "of the future"}]
+        return fits, [*broken, HELLO | {3: -1}, HELLO | {5: "x" * 501}, HELLO | {7: [0, 2]}, []]
     most, what = re.fullmatch(r"≤ ([\d,]+) (.+)", kind).groups()  # type: ignore[union-attr]
     item: Any = {"hashes": HASH, "byte strings": b"record"}[what]
     count = int(most.replace(",", ""))
