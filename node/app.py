@@ -99,12 +99,12 @@ class Node:
     def stamp(self) -> int:
         """The `created` of a record made now.
 
-        Where the clock is not set, the newest held plus one, but never beyond the peers' tomorrow.
+        Where the clock is not set, at least the newest held plus one, but never beyond the peers' tomorrow.
         """
         told = max(self.now() + self.day_offset * DAY_S, EPOCH_2020_S)
         if not self.clock_unset:
             return told
-        return min(self.records.newest_created() + 1, (self.today() + 2) * DAY_S - 1)
+        return min(max(self.records.newest_created() + 1, told), (self.today() + 2) * DAY_S - 1)
 
     def random(self, size_bytes: int) -> bytes:
         """Random bytes: all of a node's keys, nonces and ids come from here."""

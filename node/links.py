@@ -271,6 +271,7 @@ class Links:
     # time
 
     def _tick(self, now: float) -> None:
+        self.port.watch_clock(now)
         try:
             self.parcels.tick(now)
         except Exception:

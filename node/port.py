@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from node.app import Node
 
 NAME_MAX = 60
+CLOCK_SET_S = 3600.0  # a clock that is this much further than the time that has passed was set
 
 
 def coalition_secret(charter: Record) -> bytes:
@@ -39,6 +40,7 @@ class StorePort:
         self.node = node
         self.days = Days()
         self._secrets: dict[bytes, bytes] = {}
+        self._clock_ahead_s: float | None = None  # of a clock that is never set
 
     @property
     def home(self) -> bytes:
@@ -266,10 +268,25 @@ class StorePort:
     def day_of_peer(self, home: bytes, day: int) -> None:
         if not self.knows(home):
             return  # anybody can make a few neighborhoods and say that it is another year
-        before_build = self.node.clock_before_build()
         self.days.note(home, day, self.node.own_clock_day())
+        self._agree_on_day()
+
+    def _agree_on_day(self) -> None:
+        before_build = self.node.clock_before_build()
         self.node.day_offset = self.days.offset(clock_set=not before_build)
         self.node.clock_unset = before_build or self.days.clock_unset()
+
+    def watch_clock(self, steady_s: float) -> None:
+        """Notice that our own clock was set while we run, against one that never is.
+
+        What others' days differed by counted from the old time: it is forgotten until they say their day again.
+        """
+        ahead_s = self.node.now() - steady_s
+        before_s, self._clock_ahead_s = self._clock_ahead_s, ahead_s
+        if before_s is not None and abs(ahead_s - before_s) > CLOCK_SET_S:
+            self.days.differences.clear()
+            if not self.node.clock_before_build():
+                self._agree_on_day()
 
 
 def _charter_shown(coalition: bytes) -> str:

@@ -30,7 +30,7 @@ from sync.port import Port
 from sync.sets import SetKey
 
 HELLO_TIMEOUT_S = 15.0
-HELLO_AGAIN_S = 600.0  # at the earliest; two unset clocks could follow each other back and forth
+HELLO_AGAIN_S = 600.0  # between two later hellos; two unset clocks could follow each other back and forth
 IDLE_STRANGER_S = 60.0  # a link that serves nothing is closed after this
 UNKNOWN_FRAMES_MAX = 100
 FRAMES_PER_S = 200.0  # on average; bulk loading sends some 25
@@ -64,10 +64,9 @@ class Session:
     unknown_frames: int = 0
     pace: TokenBucket = field(default_factory=lambda: TokenBucket(FRAMES_PER_S, FRAMES_AT_ONCE_MAX))
     said_day: tuple[int, int] = (0, 0)  # day and floor in our last hello
-    said_at: float = field(init=False)
+    said_again: float | None = None
 
     def __post_init__(self) -> None:
-        self.said_at = self.since
         self.exchange = Exchange(self.port, self.peer, comparer=self.initiator)
 
     def begin(self) -> list[bytes]:
@@ -133,6 +132,7 @@ class Session:
         if kind == frames.HELLO:
             self._take_day(fields[0])
             self.port.day_of_peer(self.peer, fields[0][3])
+            self.exchange.compare_soon(now)
             return []
         self.unknown_frames += 1
         if self.unknown_frames > UNKNOWN_FRAMES_MAX:
@@ -151,11 +151,13 @@ class Session:
 
     def _say_day_again(self, now: float) -> list[bytes]:
         changed = self.said_day[0] != self.port.today()  # a floor alone lies below the day
-        if self.hello is None or not changed or now - self.said_at < HELLO_AGAIN_S:
+        early = self.said_again is not None and now - self.said_again < HELLO_AGAIN_S
+        if self.hello is None or not changed or early:
             return []
-        self.said_at = now
+        self.said_again = now
         again = self.begin()
         self._take_day(self.hello)
+        self.exchange.compare_soon(now)
         return again
 
     def next_due(self) -> float:

@@ -13,7 +13,7 @@ from protocol.record import Record
 from protocol.scopes import LOCAL_SCOPE
 
 if TYPE_CHECKING:
-    from node.actions.posts import PostDraft
+    from node.actions.drafts import PostDraft
     from node.app import Node
 
 
