@@ -76,7 +76,9 @@ class Server:
                     "Stop that program, or choose another port with --port."
                 )
                 raise WorldFault("port_in_use", sentence) from None
-            why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            # asyncio of Python 3.13 keeps the number to itself where no address could be bound
+            number = error.errno if error.errno and error.errno > 0 else errno.EADDRNOTAVAIL
+            why = os.strerror(number)
             raise WorldFault(
                 "port_in_use", f"Port {settings.port} cannot be opened on {settings.listen}: {why}."
             ) from None

@@ -36,7 +36,7 @@ CREATE TABLE view_posts (
     text TEXT NOT NULL, area TEXT NOT NULL, time_words TEXT NOT NULL, urgency TEXT NOT NULL,
     slots INTEGER NOT NULL, slots_open INTEGER NOT NULL, language TEXT NOT NULL, name TEXT NOT NULL,
     state TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL, renews BLOB);
-CREATE INDEX view_posts_created ON view_posts (created DESC, thing);
+CREATE INDEX view_posts_created ON view_posts (created DESC);
 CREATE INDEX view_posts_home ON view_posts (home, created DESC);
 CREATE INDEX view_posts_category ON view_posts (category, created DESC);
 CREATE INDEX view_posts_author ON view_posts (author);

@@ -164,9 +164,9 @@ def board(connection: sqlite3.Connection, own_home: bytes, wanted: Filter, today
         where.append("p.expires > ? AND p.state NOT IN ('withdrawn', 'fulfilled')")
         arguments.append(today)
     if wanted.before is not None:
-        where.append("(p.created, p.thing) < (?, ?)")
+        where.append("(p.created, p.rowid) < (?, (SELECT rowid FROM view_posts WHERE thing = ?))")
         arguments.extend(wanted.before)
-    order = "ORDER BY p.created DESC, p.thing DESC LIMIT ?"
+    order = "ORDER BY p.created DESC, p.rowid DESC LIMIT ?"  # of one second, the one that came last first
     sql = f"SELECT {COLUMNS} FROM {source} WHERE {' AND '.join(where)} {order}"
     return [PostRow(*row) for row in connection.execute(sql, (*arguments, wanted.limit))]
 
