@@ -210,7 +210,9 @@ def set_up(level, python):
         run_pip("install", "--quiet", "--no-index", "--no-deps", "--force-reinstall", wheel)
     # The development lock holds all that the run-time lock holds, at the same versions (tests see to it).
     write_stamp(["run", "dev"] if level == "dev" else ["run"], probe(venv_python())[0])
-    print("Set up.", flush=True)
+    print(
+        "Set up. The command is .venv/bin/barnraise (or barnraise, after: . .venv/bin/activate).", flush=True
+    )
 
 
 def main(arguments):

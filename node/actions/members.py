@@ -242,6 +242,19 @@ def people(node: Node, session: Session) -> list[Person]:
     ]
 
 
+def set_role(node: Node, session: Session, key: bytes, role: Role) -> None:
+    """Make a member a coordinator, or a coordinator a member again. The last coordinator stays one."""
+    coordinator(session)
+    with node.records.transaction():
+        if not store.set_role(node.connection, key, role):
+            raise OurFault("not_found")
+        if store.count_role(node.connection, "coordinator") == 0:
+            raise OurFault("no_longer_possible", "There must be a coordinator. Make somebody else one first.")
+    for other in node.sessions.values():
+        if other.account_key == key:
+            other.role = role
+
+
 def profile(node: Node, session: Session) -> Profile:
     """What this member said of themselves."""
     row = store.profile_of(node.connection, session.account_key)

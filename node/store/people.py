@@ -44,6 +44,17 @@ def member_named(connection: sqlite3.Connection, folded: str) -> MemberRow | Non
     return MemberRow(*row) if row else None
 
 
+def set_role(connection: sqlite3.Connection, key: bytes, role: str) -> bool:
+    """Give a member a role; False where there is no such member."""
+    changed = connection.execute("UPDATE members SET role = ? WHERE key = ?", (role, key))
+    return changed.rowcount == 1
+
+
+def count_role(connection: sqlite3.Connection, role: str) -> int:
+    """How many members have a role."""
+    return int(connection.execute("SELECT count(*) FROM members WHERE role = ?", (role,)).fetchone()[0])
+
+
 def set_language(connection: sqlite3.Connection, key: bytes, language: str) -> None:
     """The language in which a member sees the pages."""
     connection.execute("UPDATE members SET language = ? WHERE key = ?", (language, key))

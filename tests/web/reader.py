@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -156,3 +157,6 @@ class Person:
     def cookie(self, name: str) -> str:
         held = {cookie.key: cookie.value for cookie in self.client.cookie_jar}
         return held.get(name, "")
+
+
+Neighbor = Callable[[str], Awaitable[Person]]

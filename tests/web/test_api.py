@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from node.actions import setup
 from node.app import Node
 from tests.web.conftest import START_S, post
-from tests.web.reader import Person
-
-Neighbor = Callable[[str], Awaitable[Person]]
+from tests.web.reader import Neighbor, Person
 
 PINNED = (
     *("id", "type", "what", "category", "title", "text", "area", "when", "urgency", "slots", "slots_open"),

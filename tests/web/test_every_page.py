@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 
 from node.web import render
 from node.web.languages import LANGUAGES
 from tests.web.conftest import post
-from tests.web.reader import Page, Person
+from tests.web.reader import Neighbor, Page, Person
 from tests.web.test_neighborhoods import Region
-
-Neighbor = Callable[[str], Awaitable[Person]]
 
 
 def check(page: Page, language: str) -> None:

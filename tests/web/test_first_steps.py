@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -14,9 +14,7 @@ from node import categories
 from node.actions import setup
 from node.app import Node
 from tests.web.conftest import PASSPHRASE, Clock, set_up
-from tests.web.reader import Person
-
-Neighbor = Callable[[str], Awaitable[Person]]
+from tests.web.reader import Neighbor, Person
 
 
 async def test_a_node_without_a_neighborhood_says_how_to_begin(person: Callable[..., Person]) -> None:

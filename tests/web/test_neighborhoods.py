@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,9 +22,7 @@ from node.actions.setup import Neighborhood
 from node.app import Node
 from protocol.errors import OurFault, WorldFault
 from tests.web.conftest import START_S
-from tests.web.reader import Person
-
-Neighbor = Callable[[str], Awaitable[Person]]
+from tests.web.reader import Neighbor, Person
 
 HILLSIDE, KIRCHFELD, OLD_TOWN, NORTH_BANK, VALLEY = (bytes([number]) * 32 for number in range(1, 6))
 REGION = NeighborhoodsPage(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from tests.web.conftest import Clock, post
-from tests.web.reader import Page, Person
-
-Neighbor = Callable[[str], Awaitable[Person]]
+from tests.web.reader import Neighbor, Page, Person
 
 
 @pytest.fixture

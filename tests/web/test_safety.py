@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 from aiohttp import web
@@ -15,9 +15,7 @@ from node.app import Node
 from node.web import safety
 from node.web.app import add_link_route, build_app
 from tests.web.conftest import PASSPHRASE
-from tests.web.reader import Person
-
-Neighbor = Callable[[str], Awaitable[Person]]
+from tests.web.reader import Neighbor, Person
 
 NEED = {"type": "need", "what": "help", "category": "rides", "title": "A ride", "where": "here"}
 

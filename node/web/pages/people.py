@@ -26,6 +26,29 @@ def require_coordinator(request: web.Request) -> None:
         raise OurFault("not_allowed")
 
 
+def named(request: web.Request) -> members.Person:
+    """The person whom the address names."""
+    wanted = bytes.fromhex(request.match_info["key"])
+    for person in members.people(request.app[NODE], session_of(request)):
+        if person.key == wanted:
+            return person
+    raise web.HTTPNotFound
+
+
+@routes.get("/people/{key:[0-9a-f]{64}}/role")
+async def show_role(request: web.Request) -> web.Response:
+    require_coordinator(request)
+    return render.page(request, "people/role.html", person=named(request))
+
+
+@routes.post("/people/{key:[0-9a-f]{64}}/role")
+async def change_role(request: web.Request) -> web.Response:
+    person = named(request)
+    role: members.Role = "member" if person.role == "coordinator" else "coordinator"
+    members.set_role(request.app[NODE], session_of(request), person.key, role)
+    return render.go("/people", "saved")
+
+
 @routes.get("/people/invite")
 async def show_invite(request: web.Request) -> web.Response:
     require_coordinator(request)
