@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("barnraise.links")
 
 INTRODUCTION_DAYS = 30
+INTRODUCTION_UNSET_DAYS = 90  # a clock that stands still must not end our own introductions early
 INTRODUCED_MAX = 100
 JOIN_TIMEOUT_S = 30.0
 HOUSEKEEPING_S = 600.0
@@ -91,7 +92,7 @@ class Links:
         end = LocalEnd(
             noise_private=node.node_keys.noise_private,
             introduce=self._introduce,
-            today=node.today,
+            today=lambda: None if node.clock_before_build() else node.today(),
             current_key=lambda home, records: current_key(node, home, records),
             psk_of=lambda invite_id: neighbors.invite_psk(node.connection, invite_id, node.now()),
             tap=tap,
@@ -165,7 +166,7 @@ class Links:
             node.home,
             keys.public,
             noise_public_key(keys.noise_private),
-            node.today() + INTRODUCTION_DAYS,
+            node.today() + (INTRODUCTION_UNSET_DAYS if node.clock_unset else INTRODUCTION_DAYS),
             [record.message for record in own],
         )
 

@@ -279,7 +279,7 @@ class StorePort:
     def watch_clock(self, steady_s: float) -> None:
         """Notice that our own clock was set while we run, against one that never is.
 
-        What others' days differed by counted from the old time: it is forgotten until they say their day again.
+        What others' days differed by counted from the old time: it is forgotten until they say theirs again.
         """
         ahead_s = self.node.now() - steady_s
         before_s, self._clock_ahead_s = self._clock_ahead_s, ahead_s

@@ -67,15 +67,19 @@ def build(
 def check(
     data: bytes,
     noise_public: bytes,
-    today: int,
+    today: int | None,
     current_key: Callable[[bytes, Sequence[bytes]], bytes | None],
 ) -> Introduction:
     """The introduction in `data`, by the side that proved `noise_public`. Raises TheirFault.
 
-    `current_key(home, key_records)` gives the home's current node key, or None if it cannot be known.
+    `today` is None where our clock is not set: then nobody's end date can be held against them, and it is
+    from peers that we learn the day. `current_key(home, key_records)` gives the home's current node key, or
+    None if it cannot be known.
     """
     home, node_key, until, signature, records = _fields(data)
-    if not today - CLOCK_SKEW_DAYS <= until <= today + DAYS_AHEAD_MAX + CLOCK_SKEW_DAYS:
+    if today is not None and not (
+        today - CLOCK_SKEW_DAYS <= until <= today + DAYS_AHEAD_MAX + CLOCK_SKEW_DAYS
+    ):
         raise TheirFault("bad_handshake")
     # one cheap signature first: only its maker may make us follow a chain of key records
     if not signing.verify(node_key, signature, _signed(noise_public, until)):

@@ -51,6 +51,7 @@ class SetState:
     busy_since: float | None = None
     next_compare: float = 0.0
     rounds: int = 0
+    said: bytes = b""  # the fingerprint in our last `compare`
     index: RangeIndex | None = None
 
 
@@ -146,11 +147,13 @@ class Exchange:
     def _compare(self, key: SetKey, state: SetState, now: float) -> bytes:
         state.busy_since = now
         state.rounds = 0
-        state.live = (
-            True  # from here on: what is new while the answer is under way must not wait for a minute
-        )
+        state.live = True  # what is new while the answer is under way must not wait for a minute
+        state.said = self._fingerprint(key)
+        return write_frame(frames.COMPARE, frames.set_on_wire(key), state.said)
+
+    def _fingerprint(self, key: SetKey) -> bytes:
         index = self._index(key)
-        return write_frame(frames.COMPARE, frames.set_on_wire(key), index.fingerprint(0, len(index)))
+        return index.fingerprint(0, len(index))
 
     def on_compare(self, kind: int, fields: list[Any], now: float) -> list[bytes]:
         """A frame about a set. Raises TheirFault."""
@@ -182,8 +185,11 @@ class Exchange:
         if not self.comparer or state.busy_since is None:
             return []
         if kind == frames.SAME:
-            self._finished(state, now + COMPARE_AGAIN_S)
-            self.port.in_step(key, self.peer)
+            if self._fingerprint(key) == state.said:
+                self._finished(state, now + COMPARE_AGAIN_S)
+                self.port.in_step(key, self.peer)
+            else:  # something came in meanwhile, and is not known to have arrived there
+                self._finished(state, now + COMPARE_SOON_S / 4)
             return []
         if kind == frames.NOT_SHARED:
             state.live = False

@@ -54,7 +54,7 @@ def read_set(value: Any, peer: bytes) -> SetKey:
     """The set that a frame from `peer` names. Raises TheirFault("bad_frame")."""
     if type(value) is list and value == [2]:
         return ("pair", peer)
-    if type(value) is list and len(value) == 2 and value[0] in (0, 1) and _hash(value[1]):
+    if type(value) is list and len(value) == 2 and _number(value[0]) and value[0] < 2 and _hash(value[1]):
         return ("roster" if value[0] == 0 else "coalition", value[1])
     raise TheirFault("bad_frame")
 

@@ -110,6 +110,8 @@ class Schedule:
         `brought_new`: some of its records had not been held here.
         """
         entry = self.due.get(partner)
+        if entry is None and len(self.due) >= PARTNERS_MAX:
+            return
         if not lacking:
             self.due.pop(partner, None)
             if had_records:
@@ -117,7 +119,7 @@ class Schedule:
         elif entry is None or entry.acknowledge_only:
             self.due[partner] = Due(now + SOON_S * jitter, lacking=tuple(lacking))
         else:
-            # Soon only where the two came nearer: what one side cannot take must not go back and forth for ever.
+            # Soon only where the two came nearer: what one side cannot take must not go back and forth.
             nearer = len(lacking) < len(entry.lacking) or (had_records and brought_new)
             if nearer or not entry.lacking:
                 entry.next_at = min(entry.next_at, now + SOON_S * jitter)

@@ -164,7 +164,7 @@ class Session:
         """When `tick` has something to do. A new day is noticed at the tick after it."""
         if self.hello is None:
             return self.since + HELLO_TIMEOUT_S
-        if not self.exchange.sets:
+        if not self.serves:
             return self.since + IDLE_STRANGER_S
         return self.exchange.next_due()
 
@@ -209,9 +209,7 @@ class Session:
     def _on_ask(self, name: str, message: str, now: float) -> list[bytes]:
         before = self.port.neighbor_state(self.peer)
         if self.port.asked(self.peer, name, message) == "linked" and before != "linked":
-            self.asked = (
-                False  # say yes once more: they may have declined our first ask, and ask now themselves
-            )
+            self.asked = False  # say yes once more: they may have declined our ask before they asked us
         return self._ask() + self._share(now)
 
     def _name_coalitions(self) -> list[bytes]:

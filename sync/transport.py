@@ -58,7 +58,7 @@ class LocalEnd:
 
     noise_private: bytes
     introduce: Callable[[], bytes]
-    today: Callable[[], int]
+    today: Callable[[], int | None]
     current_key: Callable[[bytes, Any], bytes | None]
     psk_of: Callable[[bytes], bytes | None] = lambda invite_id: None
     tap: Tap | None = None

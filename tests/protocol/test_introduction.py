@@ -165,3 +165,9 @@ def test_no_flipped_byte_goes_unnoticed(at: int, flip: int) -> None:
 
 def test_the_domain_is_that_of_noise_keys_alone() -> None:
     assert introduction.DOMAIN == b"barnraise/1 noise-key\x00"
+
+
+def test_a_node_without_a_clock_listens_to_whoever_proves_their_key() -> None:
+    data = greeting(until=TODAY + 30)
+    assert check(data, NOISE_PUBLIC, None, key_of).until == TODAY + 30
+    assert refused(data, today=TODAY + 400)

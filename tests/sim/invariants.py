@@ -1,0 +1,283 @@
+"""What must hold of any world, at any moment (`always`) and once everything has settled (`settled`).
+
+Safety and liveness are different questions: `always` may be asked in the middle of a partition, `settled`
+only when lines are whole and time has passed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from node.store import records as door
+from node.store.known import roster_set
+from node.views import TABLES, rebuild
+from node.views import hours as hours_view
+from protocol.encoding import encode
+from protocol.judge import judge
+from protocol.kinds.hours import settle
+from protocol.record import Record, parse
+from protocol.scopes import DAY_S, EPOCH_2020_S, coalition, pair
+from sync import days, exchange, frames, parcels, peers
+from sync.engine import LINKS_MAX
+from sync.sets import SetKey
+from tests.sim.world import Place, World
+
+QUIET = (frames.COMPARE, frames.SAME, frames.NOT_SHARED, frames.SHARED)
+NOISE = (frames.RECORDS, frames.HAVE, frames.WANT, frames.DIFFERS, frames.RECONCILE)
+
+
+def rows(place: Place, sql: str, *arguments: object) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = place.node.connection.execute(sql, arguments).fetchall()
+    return found
+
+
+def held(place: Place) -> list[tuple[Record, int]]:
+    """Every record with its status, read anew from its bytes."""
+    every = rows(place, "SELECT message, home_key, status FROM records ORDER BY seq")
+    return [(parse(message).with_home_key(key), status) for message, key, status in every]
+
+
+# ---- at any moment
+
+
+def always(world: World) -> None:
+    """What may never be broken, not even for a moment."""
+    for place in world.all:
+        no_invalid_record(place)
+        views_are_what_records_say(place)
+        books_are_balanced(place)
+        indexes_are_what_records_say(place)
+        bounds_hold(place)
+
+
+def no_invalid_record(place: Place) -> None:
+    """Judge everything again. What is over may stay hidden for two days, and keys of those declined stay."""
+    known = place.node.records.known
+    for record, status in held(place):
+        verdict = judge(record, known)
+        fine = ("in", "not_now") if status else ("in",)
+        hidden = verdict.code == "expired" and (record.expires or 0) > known.today - door.HIDDEN_DAYS - 1
+        keys = record.kind in ("inception", "rotation", "charter") and verdict.code in (
+            "unknown_home",
+            "not_for_us",
+        )
+        early = verdict.code == "not_yet" and record.home == place.home  # said while its clock was ahead
+        assert verdict.verdict in fine or hidden or keys or early, f"{place} holds a {record.kind}: {verdict}"
+
+
+def dump(connection: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
+    return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in TABLES}
+
+
+def views_are_what_records_say(place: Place) -> None:
+    """Views worked out anew come out equal, and nothing is changed by trying."""
+    connection = place.node.connection
+    assert not connection.in_transaction
+    before = dump(connection)
+    connection.execute("BEGIN")
+    try:
+        rebuild(place.node.records)
+        after = dump(connection)
+    finally:
+        connection.execute("ROLLBACK")
+    for table in TABLES:
+        assert before[table] == after[table], f"{place}: {table} is not what the records say"
+
+
+def books_are_balanced(place: Place) -> None:
+    """Confirmed claims, worked out from the records alone, are those of the view and sum to zero."""
+    by_scope: dict[bytes, list[Record]] = {}
+    for record, status in held(place):
+        if record.kind in ("hours", "confirm", "dispute") and status == 0:
+            by_scope.setdefault(encode(list(record.scope)), []).append(record)
+    balances: dict[Any, int] = {}
+    minutes = 0
+    for records in by_scope.values():
+        for claim in settle(records).values():
+            if claim.state == "confirmed":
+                minutes += claim.hours.minutes
+                balances[claim.giver] = balances.get(claim.giver, 0) + claim.hours.minutes
+                balances[claim.receiver] = balances.get(claim.receiver, 0) - claim.hours.minutes
+    assert sum(balances.values()) == 0
+    for (home, key), balance in balances.items():
+        given, received = hours_view.balance(place.node.connection, home, key)
+        assert given - received == balance, f"{place}: a balance is not what the records say"
+    seen = rows(place, "SELECT coalesce(sum(minutes), 0) FROM view_claims WHERE state = 'confirmed'")
+    assert seen == [(minutes,)]
+    assert hours_view.sum_of_minutes(place.node.connection) == 0
+
+
+def set_keys(place: Place) -> list[SetKey]:
+    """Every set that this node keeps."""
+    node = place.node
+    keys: list[SetKey] = []
+    for coalition_id in node.records.known.rosters:
+        keys += [("roster", coalition_id), ("coalition", coalition_id)]
+    for (scope,) in rows(place, "SELECT DISTINCT scope FROM records WHERE substr(scope, 1, 2) = x'8301'"):
+        one, other = scope[4:36], scope[38:70]
+        keys.append(("pair", other if one == node.home else one))
+    return keys
+
+
+def members_of(
+    place: Place, key: SetKey, over: int = 0, created_before: int = 2**40
+) -> list[tuple[int, bytes]]:
+    """The (created, id) of a set, straight from the table, without what ends on day `over` or before."""
+    name, owner = key
+    if name == "roster":
+        return sorted(roster_set(place.node.connection, owner))
+    scope = coalition(owner) if name == "coalition" else pair(place.home, owner)
+    return rows(
+        place,
+        "SELECT created, id FROM records WHERE scope = ? AND status = 0 AND kind NOT IN"
+        " ('charter', 'epoch', 'assent', 'sponsor', 'leave') AND (expires IS NULL OR expires > ?)"
+        " AND created < ? ORDER BY created, id",
+        encode(list(scope)),
+        over,
+        created_before,
+    )
+
+
+def indexes_are_what_records_say(place: Place) -> None:
+    """The index in memory, kept up record by record, holds what the table holds."""
+    for key in set_keys(place):
+        wanted = sorted(
+            {(created - EPOCH_2020_S, record_id) for created, record_id in members_of(place, key)}
+        )
+        index = place.node.records.index(key)
+        assert list(index.items(0, len(index))) == wanted, f"{place}: the index of {key[0]} went astray"
+
+
+def bounds_hold(place: Place) -> None:
+    """Every queue and memory is within what its file promises."""
+    records = place.node.records
+    assert len(records._pending) <= door.PENDING_MAX
+    assert len(records._refused) <= door.REFUSED_MAX
+    if not place.running:
+        return
+    engine, links = place.engine, place.links
+    assert len(engine.sessions) <= LINKS_MAX
+    assert not engine._events and not engine._effects
+    assert len(engine.peers.peers) <= peers.WANTED_MAX and len(engine.peers.nearby) <= peers.NEARBY_MAX
+    assert len(links.parcels.schedule.due) <= parcels.PARTNERS_MAX
+    assert len(links.port.days.differences) <= days.PEERS_MAX
+    assert len(place.node.introduced) <= 100
+    for session in engine.sessions.values():
+        assert len(session.exchange.outbox) <= exchange.OUTBOX_MAX
+        assert len(session.exchange.in_flight) <= exchange.BATCHES_IN_FLIGHT_MAX
+        assert session.exchange.never <= exchange.NEVER_MAX
+
+
+# ---- once settled
+
+
+def differences(world: World) -> list[str]:
+    """Where honest connected nodes do not hold or see the same; empty when all do."""
+    found = []
+    for one in world.all:
+        for other in world.all:
+            if one.home < other.home and one.connected(other) and other.connected(one):
+                found += _sets_differ(one, other) + _views_differ(one, other)
+    return found
+
+
+def _sets_differ(one: Place, other: Place) -> list[str]:
+    found = []
+    over = max(one.node.today(), other.node.today())  # such may stay hidden for two days, here or there
+    ahead = (min(one.node.today(), other.node.today()) + 2) * DAY_S
+    for key in shared_sets(one, other):
+        theirs: SetKey = ("pair", one.home) if key[0] == "pair" else key
+        if members_of(one, key, over, ahead) != members_of(other, theirs, over, ahead):
+            found.append(f"{one} and {other} differ in the {key[0]} set")
+    return found
+
+
+def shared_sets(one: Place, other: Place) -> list[SetKey]:
+    """The sets that these two should hold alike."""
+    keys: list[SetKey] = []
+    ours = one.links.port.coalitions()
+    for coalition_id in ours:
+        if coalition_id in other.links.port.coalitions():
+            keys.append(("roster", coalition_id))
+            if {one.home, other.home} <= one.links.port.members(coalition_id):
+                keys.append(("coalition", coalition_id))
+    if one.links.port.may_pair(other.home):
+        keys.append(("pair", other.home))
+    return keys
+
+
+POST_COLUMNS = (
+    "thing, record_id, coalition, home, author, type, what, category, title, text, area, time_words, urgency,"
+    " slots, slots_open, language, name, state, created, expires, renews"
+)
+PROMISE_COLUMNS = (
+    "thing, scope, post, home, author, name, note, slots, state, post_home, post_author, poster_name, created"
+)
+CLAIM_COLUMNS = (
+    "id, scope, session, author_home, author_key, giver_home, giver_key, receiver_home, receiver_key,"
+    " minutes, date, category, state, corrects, commitment"
+)
+
+
+def _views_differ(one: Place, other: Place) -> list[str]:
+    found = []
+    over = max(one.node.today(), other.node.today())
+    for key in shared_sets(one, other):
+        if key[0] == "coalition":
+            sql = f"SELECT {POST_COLUMNS} FROM view_posts WHERE coalition = ? AND expires > ? ORDER BY thing"
+            if rows(one, sql, key[1], over) != rows(other, sql, key[1], over):
+                found.append(f"{one} and {other} show other posts")
+        elif key[0] == "pair":
+            scope = encode(list(pair(one.home, other.home)))
+            promises = (
+                f"SELECT {PROMISE_COLUMNS} FROM view_promises WHERE scope = ? AND expires > ? ORDER BY 1"
+            )
+            if rows(one, promises, scope, over) != rows(other, promises, scope, over):
+                found.append(f"{one} and {other} see other promises")
+            claims = f"SELECT {CLAIM_COLUMNS} FROM view_claims WHERE scope = ? ORDER BY 1"
+            if rows(one, claims, scope) != rows(other, claims, scope):
+                found.append(f"{one} and {other} see other hours")
+    return found
+
+
+def settled(world: World, within_s: float = 120, quiet_s: float = 130) -> float:
+    """Wait until all that are connected are equal, and see that they are quiet then. Gives the seconds."""
+    begun = world.now
+    while True:
+        world.run(1.0)
+        if not (differ := differences(world)):
+            break
+        assert world.now - begun < within_s, f"not settled (seed {world.seed!r}): {differ}"
+    took = world.now - begun
+    silent(world, quiet_s)
+    one_link_each(world)
+    assert not (differ := differences(world)), differ
+    always(world)
+    return took
+
+
+def one_link_each(world: World) -> None:
+    """Two connected nodes keep one link, and it is the same one."""
+    for one in filter(lambda place: place.running, world.all):
+        for other in filter(one.connected, world.all):
+            links = [n for n, session in one.engine.sessions.items() if session.peer == other.home]
+            theirs = [n for n, session in other.engine.sessions.items() if session.peer == one.home]
+            assert len(links) == len(theirs) == 1, f"{one} and {other} have {len(links)} links"
+
+
+def silent(world: World, seconds: float) -> None:
+    """Nothing but comparing passes between nodes that are equal."""
+    world.run(10)  # what was under way arrives; parcels in answer to parcels end
+    before, held_before = world.network.count(*NOISE), total(world)
+    compared = world.network.count(*QUIET)
+    world.run(seconds)
+    assert total(world) == held_before, f"records appear out of nothing (seed {world.seed!r})"
+    noise = world.network.count(*NOISE) - before
+    assert noise == 0, f"{noise} frames although all are equal (seed {world.seed!r})"
+    alone = not any(place.running and place.node.connected for place in world.all)
+    assert alone or world.network.count(*QUIET) > compared, "nobody even compared: this proves nothing"
+
+
+def total(world: World) -> int:
+    return sum(rows(place, "SELECT count(*) FROM records")[0][0] for place in world.all)
