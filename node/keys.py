@@ -14,6 +14,7 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from mnemonic import Mnemonic
@@ -117,21 +118,27 @@ async def _derive(passphrase: str, salt: bytes) -> bytes:
 
 def new_recovery_words(random: Callable[[int], bytes] = secrets.token_bytes) -> list[str]:
     """24 words for a sheet of paper."""
-    return str(Mnemonic("english").to_mnemonic(random(32))).split()
+    return str(_words().to_mnemonic(random(32))).split()
 
 
 def recovery_seed(words: list[str]) -> bytes:
     """The recovery key's seed. Raises OurFault("bad_code") where a word is wrong."""
-    mnemonic = Mnemonic("english")
+    mnemonic = _words()
     phrase = " ".join(word.strip().lower() for word in words)
     if len(words) != 24 or not mnemonic.check(phrase):
         raise OurFault("bad_code", "These are not the 24 words of a recovery sheet. Check each word.")
     return bytes(mnemonic.to_entropy(phrase))
 
 
+@cache
+def _words() -> Mnemonic:
+    """The BIP39 list, read from its file once."""
+    return Mnemonic("english")
+
+
 def six_words(home: bytes) -> str:
     """Six words by which people compare the id of a neighborhood."""
-    wordlist = Mnemonic("english").wordlist
+    wordlist = _words().wordlist
     number = int.from_bytes(hashlib.sha256(b"barnraise/1 words\x00" + home).digest()[:9], "big")
     return " ".join(wordlist[(number >> (11 * place)) & 2047] for place in range(6))
 

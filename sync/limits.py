@@ -137,6 +137,11 @@ class BoundedQueue(Generic[T]):
         self._entries.append((entry, size_bytes))
         self.size_bytes += size_bytes
 
+    def clear(self) -> None:
+        """Drop everything that waits."""
+        self._entries.clear()
+        self.size_bytes = 0
+
     def take(self) -> T:
         """The oldest entry. Raises IndexError when empty."""
         entry, size_bytes = self._entries.popleft()

@@ -18,7 +18,6 @@ import asyncio
 import contextlib
 import re
 import socket
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -32,6 +31,7 @@ from protocol.errors import SENTENCES, TheirFault, WorldFault
 from protocol.introduction import Introduction
 from sync.addresses import NO_NODE, GuardedConnector, NotCalledError, link_url
 from sync.channel import MESSAGE_SIZE_BYTES_MAX, Handshake, public_key
+from sync.limits import BoundedQueue
 
 FRAMES_WAITING_MAX = 1024
 BYTES_WAITING_MAX = 4 * 1024 * 1024
@@ -92,8 +92,7 @@ class Link:
         self._ws = ws
         self._tcp = ws.get_extra_info("socket")
         self._tap = tap
-        self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self._waiting: BoundedQueue[bytes] = BoundedQueue(FRAMES_WAITING_MAX, BYTES_WAITING_MAX)
         self._wake = asyncio.Event()
         self._ending = False
         self._writer = asyncio.create_task(self._write())
@@ -103,12 +102,12 @@ class Link:
         """Queues a frame of at most 65,519 bytes; on a link that has ended, does nothing. Never waits."""
         if self._ending:
             return
-        if len(self._waiting) >= FRAMES_WAITING_MAX or self._waiting_bytes + len(frame) > BYTES_WAITING_MAX:
+        try:
+            self._waiting.put(frame, len(frame))
+        except WorldFault as full:
             self._waiting.clear()  # a peer that takes nothing will not take these either
-            self.close("queue_full")
+            self.close(full.code)
             return
-        self._waiting.append(frame)
-        self._waiting_bytes += len(frame)
         self._wake.set()
 
     async def send(self, frame: bytes) -> None:
@@ -155,8 +154,7 @@ class Link:
         with contextlib.suppress(ConnectionError, aiohttp.ClientError):
             while True:
                 while self._waiting:
-                    frame = self._waiting.popleft()
-                    self._waiting_bytes -= len(frame)
+                    frame = self._waiting.take()
                     if self._tap is not None:
                         self._tap("out", frame)
                     await self._ws.send_bytes(self._channel.seal(frame))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from node.actions.acting import say, say_again
 from node.actions.members import Session
 from node.actions.names import neighborhood_name, person_name
 from node.store import neighbors
+from node.views import hours as hour_view
 from node.views import posts as post_view
 from node.views import promises as view
 from protocol.errors import OurFault
@@ -150,13 +152,18 @@ def _name(name: str) -> str:
     return tidy
 
 
-def _row(node: Node, session: Session, promise: bytes) -> tuple[view.PromiseRow, Promise]:
+def _row(
+    node: Node, session: Session, promise: bytes, may: Callable[[Promise], bool]
+) -> tuple[view.PromiseRow, Promise]:
+    """The promise, if this person may take the step. Raises OurFault."""
     row = view.row_of(node.connection, promise)
     if row is None:
         raise OurFault("not_found")
     seen = promise_of(node, session, row)
     if not (seen.mine or seen.to_me):
         raise OurFault("not_yours")
+    if not may(seen):
+        raise OurFault("no_longer_possible")
     return row, seen
 
 
@@ -206,25 +213,19 @@ def agree(node: Node, session: Session, promise: bytes, note: str = "") -> None:
 
     Raises OurFault("no_longer_possible") where the slots are taken meanwhile.
     """
-    row, seen = _row(node, session, promise)
-    if not seen.can_agree:
-        raise OurFault("no_longer_possible")
+    row, _ = _row(node, session, promise, lambda seen: seen.can_agree)
     _answer(node, session, row, "agreed", note)
 
 
 def decline(node: Node, session: Session, promise: bytes) -> None:
     """Say no, thank you."""
-    row, seen = _row(node, session, promise)
-    if not seen.can_decline:
-        raise OurFault("no_longer_possible")
+    row, _ = _row(node, session, promise, lambda seen: seen.can_decline)
     _answer(node, session, row, "declined")
 
 
 def release(node: Node, session: Session, promise: bytes) -> None:
     """Either side lets go; the post is open again, and nobody is shamed for it."""
-    row, seen = _row(node, session, promise)
-    if not seen.can_release:
-        raise OurFault("no_longer_possible")
+    row, seen = _row(node, session, promise, lambda seen: seen.can_release)
     if seen.mine:
         _help(node, session, row, "withdrawn")
     else:
@@ -233,9 +234,7 @@ def release(node: Node, session: Session, promise: bytes) -> None:
 
 def done(node: Node, session: Session, promise: bytes) -> None:
     """Either side says that it happened."""
-    row, seen = _row(node, session, promise)
-    if not seen.can_done:
-        raise OurFault("no_longer_possible")
+    row, seen = _row(node, session, promise, lambda seen: seen.can_done)
     if seen.mine:
         _help(node, session, row, "done")
     else:
@@ -244,10 +243,16 @@ def done(node: Node, session: Session, promise: bytes) -> None:
 
 def no_show(node: Node, session: Session, promise: bytes) -> None:
     """The help did not come; the post is open again."""
-    row, seen = _row(node, session, promise)
-    if not seen.can_no_show:
-        raise OurFault("no_longer_possible")
+    row, _ = _row(node, session, promise, lambda seen: seen.can_no_show)
     _answer(node, session, row, "no_show")
+
+
+def waiting(node: Node, session: Session) -> int:
+    """How much in the inbox waits for this person. Cheap: every page shows it."""
+    me = (node.home, session.account_key)
+    return view.count_to_answer(node.connection, *me, node.today()) + hour_view.count_to_confirm(
+        node.connection, *me
+    )
 
 
 def inbox(node: Node, session: Session) -> Inbox:
@@ -267,5 +272,5 @@ def inbox(node: Node, session: Session) -> Inbox:
         arranged=arranged,
         past=[promise for promise in seen if promise.id not in going],
         hours_to_confirm=to_confirm,
-        waiting=len(to_answer) + len(to_confirm),
+        waiting=waiting(node, session),
     )

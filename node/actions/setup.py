@@ -52,6 +52,11 @@ def neighborhood(node: Node) -> Neighborhood:
     )
 
 
+def name(node: Node) -> str:
+    """What the neighborhood is called, "" before set-up."""
+    return node.setting("neighborhood")
+
+
 def new_setup_link(node: Node) -> str:
     """A token for /setup/TOKEN; it replaces an unused one. Raises OurFault("already_set_up")."""
     if node.is_set_up:

@@ -120,9 +120,12 @@ def balance(connection: sqlite3.Connection, home: bytes, key: bytes) -> tuple[in
     return int(row[0]), int(row[1])
 
 
-def sum_of_minutes(connection: sqlite3.Connection) -> int:
-    """The sum of all accounts' balances, account by account: zero, or the books are wrong."""
-    given = "SELECT giver_home, giver_key, minutes AS m FROM view_claims WHERE state = 'confirmed'"
-    received = "SELECT receiver_home, receiver_key, -minutes AS m FROM view_claims WHERE state = 'confirmed'"
-    row = connection.execute(f"SELECT coalesce(sum(m), 0) FROM ({given} UNION ALL {received})").fetchone()
+def count_to_confirm(connection: sqlite3.Connection, home: bytes, key: bytes) -> int:
+    """How many claims by others wait for the word of this account."""
+    row = connection.execute(
+        "SELECT count(*) FROM view_claims WHERE state IN ('awaiting', 'disputed')"
+        " AND ((giver_home = ? AND giver_key = ?) OR (receiver_home = ? AND receiver_key = ?))"
+        " AND NOT (author_home = ? AND author_key = ?)",
+        (home, key, home, key, home, key),
+    ).fetchone()
     return int(row[0])

@@ -145,3 +145,13 @@ def of_person(connection: sqlite3.Connection, home: bytes, key: bytes) -> list[P
         home,
         key,
     )
+
+
+def count_to_answer(connection: sqlite3.Connection, home: bytes, key: bytes, today: int) -> int:
+    """How many promises wait for this poster's answer."""
+    row = connection.execute(
+        "SELECT count(*) FROM view_promises WHERE post_home = ? AND post_author = ? AND state = 'proposed'"
+        " AND (expires IS NULL OR expires > ?)",
+        (home, key, today),
+    ).fetchone()
+    return int(row[0])

@@ -29,11 +29,9 @@ from protocol.kinds.shapes import (
     Time,
     Title,
 )
-from protocol.scopes import Scope, coalition
 
 if TYPE_CHECKING:
     from protocol.kinds.promises import Promise
-    from protocol.record import Record
 
 PostState = Literal[
     "open", "partly_arranged", "arranged", "fulfilled", "paused", "withdrawn", "expired", "unknown"
@@ -124,8 +122,3 @@ def seen_state(
     if expires is not None and expires <= today and standing.state != "fulfilled":
         return "expired", standing.slots_open
     return standing.state, min(standing.slots_open, post.slots)
-
-
-def standing_scope(record: Record) -> Scope:
-    """A standing goes where the post went."""
-    return coalition(record.scope[1])

@@ -124,10 +124,16 @@ async def hours_on_both_sides(riverbend: Place, oak: Place, harbor: Place, soup:
         category="",
         another=False,
     )
-    box = lambda: promises.inbox(riverbend.node, riverbend.session).hours_to_confirm  # noqa: E731
+
+    def box():
+        return promises.inbox(riverbend.node, riverbend.session).hours_to_confirm
+
     await until("the claim arrives", box, SHOWN_WITHIN_S)
     hours.confirm(riverbend.node, riverbend.session, claim)
-    book = lambda place: hours.hours(place.node, place.session)  # noqa: E731
+
+    def book(place):
+        return hours.hours(place.node, place.session)
+
     await until("confirmed on both sides", lambda: book(oak).balance_minutes == 75, SHOWN_WITHIN_S)
     assert book(riverbend).balance_minutes == -75
     for place in (oak, riverbend):
@@ -281,7 +287,10 @@ async def test_a_neighbor_whose_card_has_a_useless_key_holds_up_nothing(
         await found(riverbend, oak)
         soup = share(oak, "Soup for two")
         await until("it is on the other board", lambda: on_board(riverbend, soup))
-        card = lambda: neighbors.card_prekey(riverbend.node.connection, oak.home) == bytes(32)  # noqa: E731
+
+        def card():
+            return neighbors.card_prekey(riverbend.node.connection, oak.home) == bytes(32)
+
         await until("so is the key of no use", card)
         tried: list[bytes] = []
 

@@ -13,7 +13,6 @@ from protocol.kinds.posts import (
     seen_state,
     slots_open,
     standing_nonce,
-    standing_scope,
 )
 from protocol.kinds.promises import Promise, PromiseState
 from tests.protocol.helpers import TODAY, Coalition, Neighborhood
@@ -99,7 +98,7 @@ def test_a_post_has_one_standing() -> None:
     first = riverbend.standing(post, "open", 1)
     later = riverbend.standing(post, "arranged", 0, edit=1)
     assert first.thing == later.thing and first.nonce == standing_nonce(post.thing)
-    assert first.scope == standing_scope(post) == region.scope
+    assert first.scope == post.scope == region.scope
     other = riverbend.member("Ana").post(region.scope)
     assert riverbend.standing(other, "open", 1).thing != first.thing
 

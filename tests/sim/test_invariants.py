@@ -50,7 +50,10 @@ def test_what_is_broken_at_one_node_is_found(
     world: World, plant: Callable[[Place], None], words: str
 ) -> None:
     oak = world.all[1]
-    bend = lambda message: message[:-1] + bytes([message[-1] ^ 1])  # noqa: E731
+
+    def bend(message):
+        return message[:-1] + bytes([message[-1] ^ 1])
+
     oak.node.connection.create_function("bend", 1, bend)
     invariants.always(world)
     plant(oak)

@@ -36,7 +36,10 @@ def test_neighbors_see_each_other_and_link_without_typing() -> None:
     neighborhoods.ask_to_link(
         riverbend.node, riverbend.coordinator, home=oak.home, address="", message="We are next door."
     )
-    page = lambda: neighborhoods.neighborhoods(oak.node, oak.coordinator)  # noqa: E731
+
+    def page():
+        return neighborhoods.neighborhoods(oak.node, oak.coordinator)
+
     world.until(lambda: page().asks, 5, "oak sees the ask")
     (ask,) = page().asks
     assert (ask.name, ask.message) == ("Riverbend", "We are next door.")

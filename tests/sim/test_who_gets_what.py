@@ -162,7 +162,9 @@ def assent_of(world: World, place: Place, coalition: bytes) -> None:
     from protocol.kinds.roster import Assent
     from protocol.scopes import coalition as coalition_scope
 
-    proposals = lambda: place.node.records.known.rosters[coalition].proposals  # noqa: E731
+    def proposals():
+        return place.node.records.known.rosters[coalition].proposals
+
     world.until(proposals, 5, "the proposal arrives")
     (proposal,) = proposals()
     body = Assent(epoch=proposal.id).body()
@@ -189,7 +191,10 @@ def test_a_declined_ask() -> None:
     world = World("declined")
     riverbend, oak = world.places("riverbend", "oak")
     world.ask(riverbend, oak, "Please?")
-    state = lambda one, other: one.links.port.neighbor_state(other.home)  # noqa: E731
+
+    def state(one, other):
+        return one.links.port.neighbor_state(other.home)
+
     world.until(lambda: state(oak, riverbend) == "asks", 5, "the ask arrives")
     neighborhoods.decline(oak.node, oak.coordinator, riverbend.home)
     world.run(300)
@@ -237,7 +242,10 @@ def test_an_offer_declined() -> None:
     founded = neighborhoods.found_coalition(
         riverbend.node, riverbend.coordinator, name="River Valley", agreement="", members=[oak.home]
     )
-    offers = lambda: neighborhoods.neighborhoods(oak.node, oak.coordinator).offers  # noqa: E731
+
+    def offers():
+        return neighborhoods.neighborhoods(oak.node, oak.coordinator).offers
+
     world.until(offers, 5, "the offer arrives")
     assert (offers()[0].name, offers()[0].from_name) == ("River Valley", "Riverbend")
     neighborhoods.decline_coalition(oak.node, oak.coordinator, founded)

@@ -111,7 +111,10 @@ class Place:
 
     def _open(self) -> Node:
         settings = Settings(Path("nowhere"), port=self.port, discovery="off", allow_loopback=True)
-        clock = lambda: START_S + self.world.now + self.clock_offset_s  # noqa: E731
+
+        def clock():
+            return START_S + self.world.now + self.clock_offset_s
+
         return Node(settings, clock=clock, chance=self._chance.randbytes, memory=True)
 
     # running and not
