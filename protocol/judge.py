@@ -55,6 +55,9 @@ def judge(record: Record, known: Known) -> Judgement:
         return _judge_key_record(record, known)
     if not record.by_home and not signed_by(record, 0, record.author):
         return Judgement("never", "bad_signature")
+    if record.kind == "contest":  # said against the home, if need be: its keys have no part in it
+        code = _scope_code(record, known) or _day_code(record, known.today)
+        return Judgement("not_now", code) if code else Judgement("in")
     chain = known.chains.get(record.home)
     if chain is None:
         return Judgement("not_now", "unknown_home")
@@ -147,7 +150,8 @@ def _scope_code(record: Record, known: Known) -> str:
     if roster is None:
         return "not_for_us"
     kind = KINDS.get(record.kind)
-    allowed = roster.ever if kind is not None and kind.group == "roster" else roster.members
+    lasting = kind is not None and kind.group in ("roster", "accounts")  # they hold for hours, which stand
+    allowed = roster.ever if lasting else roster.members
     return "" if record.home in allowed else "not_a_member"
 
 

@@ -14,7 +14,8 @@ from node.views import hours as view
 from node.views import posts as post_view
 from node.views import promises as promise_view
 from protocol.errors import OurFault
-from protocol.kinds.hours import ORDINAL_MAX, Account, Confirm, Dispute, Hours, session_id
+from protocol.kinds.accounts import Account
+from protocol.kinds.hours import ORDINAL_MAX, Confirm, Dispute, Hours, session_id
 from protocol.scopes import LOCAL_SCOPE, Scope, pair
 
 if TYPE_CHECKING:

@@ -12,7 +12,10 @@ ASIDE_MAX = 3_000  # records kept aside of one neighborhood in one scope; furthe
 
 _THINGS = "kind NOT IN ('inception', 'rotation', 'charter', 'epoch', 'assent', 'sponsor', 'leave')"
 # A member's own erasure stays under any key its home ever had (protocol.judge.outlives_its_key).
-_MORTAL = f"{_THINGS} AND (erases IS NULL OR author = home)"
+# A contest carries no signature of its home.
+_MORTAL = f"{_THINGS} AND kind != 'contest' AND (erases IS NULL OR author = home)"
+# Who has left a coalition takes its accounts along: hours with it stand.
+_LEAVING = f"{_THINGS} AND kind NOT IN ('succession', 'contest')"
 
 
 def set_aside(connection: sqlite3.Connection, known: Known) -> bool:
@@ -28,12 +31,13 @@ def set_aside(connection: sqlite3.Connection, known: Known) -> bool:
     for coalition_id, roster in known.rosters.items():
         scope = encode([COALITION, coalition_id])
         homes = connection.execute(
-            f"SELECT DISTINCT home FROM records WHERE scope = ? AND status = 0 AND {_THINGS}", (scope,)
+            f"SELECT DISTINCT home FROM records WHERE scope = ? AND status = 0 AND {_LEAVING}", (scope,)
         ).fetchall()
         for (home,) in homes:
             if home not in roster.members:
                 connection.execute(
-                    f"UPDATE records SET status = 1 WHERE scope = ? AND home = ? AND {_THINGS}", (scope, home)
+                    f"UPDATE records SET status = 1 WHERE scope = ? AND home = ? AND {_LEAVING}",
+                    (scope, home),
                 )
     return connection.total_changes != before
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from protocol.encoding import encode
 from protocol.judge import Known
+from protocol.kinds.accounts import Accounts, build_accounts
 from protocol.kinds.keys import KeyChain, build_chain, policy_of
 from protocol.kinds.roster import Roster, build_roster, homes_named
 from protocol.record import Record, parse
@@ -50,6 +51,14 @@ def load(connection: sqlite3.Connection, own_home: bytes, today: int) -> Known:
         (r.home, r.id): policy for records in by_home.values() for r in records if (policy := policy_of(r))
     }
     return Known(own_home, today, chains, rosters, frozenset(wanted), policies, frozenset(followed))
+
+
+def load_accounts(connection: sqlite3.Connection, rosters: Mapping[bytes, Roster]) -> Accounts:
+    """Which keys speak for whom, from the successions, contests and assents held."""
+    if connection.execute("SELECT 1 FROM records WHERE kind = 'succession' LIMIT 1").fetchone() is None:
+        return Accounts()
+    said = _read(connection, "kind IN ('succession', 'contest', 'assent')", ())
+    return build_accounts(said, {c: roster.voted for c, roster in rosters.items()})
 
 
 def roster_set_acts(connection: sqlite3.Connection, coalition_id: bytes) -> list[Record]:

@@ -12,8 +12,9 @@ from protocol.kinds.table import KINDS, refers_to
 from protocol.record import Record
 
 ROSTER_SLOTS = 1_000
+ACCOUNT_SLOTS = 1_000
 
-MEMBER, HOME, ROSTER = b"m", b"h", b"r"
+MEMBER, HOME, ROSTER, SUCCESSION, CONTEST = b"m", b"h", b"r", b"s", b"c"
 
 
 def slot_of(record: Record) -> bytes:
@@ -23,6 +24,8 @@ def slot_of(record: Record) -> bytes:
     standing of its post, and what only looks like one counts for itself.
     """
     kind = KINDS.get(record.kind)
+    if kind is not None and kind.group == "accounts":
+        return (SUCCESSION if record.kind == "succession" else CONTEST) + record.thing
     if kind is not None and kind.group != "things":
         return ROSTER + record.thing
     if record.kind == "standing":
@@ -56,6 +59,8 @@ class Slots:
             MEMBER: roster.charter.member_things,
             HOME: roster.charter.home_things,
             ROSTER: ROSTER_SLOTS,
+            SUCCESSION: ACCOUNT_SLOTS,
+            CONTEST: ACCOUNT_SLOTS,
         }[slot[:1]]
         key = (encode(list(record.scope)), record.home)
         taken = self._taken.get(key)

@@ -21,15 +21,17 @@ from typing import Literal
 from node.store import database, known
 from node.store.aside import returning, room_aside, set_aside
 from node.store.quota import Slots, slot_of
+from node.store.reading import Reading
 from node.store.sets import Indexes, set_of
-from node.views import forget_words, rebuild, refresh
+from node.views import forget_words, rebuild, refresh, refresh_accounts
 from protocol.encoding import encode
 from protocol.errors import TheirFault
 from protocol.judge import Known, judge
+from protocol.kinds.accounts import Accounts
 from protocol.kinds.erasure import erased_thing
 from protocol.kinds.table import KINDS, refers_to
 from protocol.record import Record, parse
-from protocol.scopes import COALITION, EPOCH_2020_S
+from protocol.scopes import COALITION
 from sync.index import RangeIndex
 from sync.sets import SetKey
 
@@ -49,11 +51,11 @@ class Added:
     record: Record | None = None
 
 
-class Records:
+class Records(Reading):
     """The records of one node and the sets they form."""
 
     def __init__(self, connection: sqlite3.Connection, today: Callable[[], int]) -> None:
-        self.connection = connection
+        super().__init__(connection)
         self.today = today
         self._own_home = b""
         self.on_new: Callable[[list[Record]], None] = lambda records: None
@@ -65,6 +67,8 @@ class Records:
         self._pending: OrderedDict[bytes, bytes] = OrderedDict()
         self._slots = Slots(connection)
         self._new: list[Record] = []
+        self._accounts: Accounts | None = None
+        self._accounts_before: Accounts | None = None  # as they were before this transaction touched them
         self._known_changed = False
         self._unfollowed = False  # chains or rosters changed, and the sets do not show it yet
 
@@ -88,61 +92,12 @@ class Records:
             self._known = known.load(self.connection, self.own_home, self._known_day)
         return self._known
 
-    def get(self, record_id: bytes) -> Record | None:
-        """The record of this id if it is in its set."""
-        row = self.connection.execute(
-            "SELECT message, home_key FROM records WHERE id = ? AND status = 0", (record_id,)
-        ).fetchone()
-        return parse(row[0]).with_home_key(row[1]) if row else None
-
-    def message(self, record_id: bytes) -> bytes | None:
-        """The exact bytes of a record that is in its set."""
-        row = self.connection.execute(
-            "SELECT message FROM records WHERE id = ? AND status = 0", (record_id,)
-        ).fetchone()
-        return row[0] if row else None
-
-    def holds(self, record_id: bytes) -> bool:
-        """Whether the record is in its set here."""
-        found = self.connection.execute("SELECT 1 FROM records WHERE id = ? AND status = 0", (record_id,))
-        return found.fetchone() is not None
-
-    def version(self, thing: bytes) -> Record | None:
-        """The version held of a thing."""
-        row = self.connection.execute(
-            "SELECT message, home_key FROM records WHERE thing = ? AND status = 0", (thing,)
-        ).fetchone()
-        return parse(row[0]).with_home_key(row[1]) if row else None
-
-    def about(self, subject: bytes, *kinds: str) -> list[Record]:
-        """Records of these kinds that speak of `subject`."""
-        marks = ", ".join("?" * len(kinds))
-        rows = self.connection.execute(
-            f"SELECT message, home_key FROM records WHERE refers = ? AND kind IN ({marks}) AND status = 0"
-            " ORDER BY thing, id",
-            (subject, *kinds),
-        )
-        return [parse(message).with_home_key(home_key) for message, home_key in rows]
-
-    def of_home(self, home: bytes, kind: str) -> list[Record]:
-        """The records of one kind by one neighborhood."""
-        rows = self.connection.execute(
-            "SELECT message, home_key FROM records WHERE home = ? AND kind = ? AND status = 0", (home, kind)
-        )
-        return [parse(message).with_home_key(home_key) for message, home_key in rows]
-
-    def newest_created(self) -> int:
-        """The latest `created` of any record held, of 2020 where there is none."""
-        row = self.connection.execute("SELECT max(created) FROM records WHERE status = 0").fetchone()
-        return row[0] or EPOCH_2020_S
-
-    def messages_since(self, scope: bytes, seq: int) -> list[bytes]:
-        """The records of a scope that came in after number `seq`, oldest first; at most 500."""
-        rows = self.connection.execute(
-            "SELECT message FROM records WHERE scope = ? AND seq > ? AND status = 0 ORDER BY seq LIMIT 500",
-            (scope, seq),
-        )
-        return [row[0] for row in rows]
+    @property
+    def accounts(self) -> Accounts:
+        """Which keys speak for whom, as the records held say; kept until one of those changes."""
+        if self._accounts is None:
+            self._accounts = known.load_accounts(self.connection, self.known.rosters)
+        return self._accounts
 
     def index(self, key: SetKey) -> RangeIndex:
         """The range index of one set."""
@@ -160,6 +115,7 @@ class Records:
             with database.transaction(self.connection):
                 yield
                 self._follow_known()
+                self._follow_accounts()
         except BaseException:
             self.forget()
             raise
@@ -173,6 +129,7 @@ class Records:
     def forget(self) -> None:
         """Drop everything derived in memory; it is worked out again when next asked for."""
         self._known = None
+        self._accounts = self._accounts_before = None
         self._new = []
         self._known_changed = self._unfollowed = False
         self._slots.clear()
@@ -221,6 +178,10 @@ class Records:
         return Added("never", code)
 
     def _enter(self, record: Record) -> Added:
+        kind = KINDS.get(record.kind)
+        speaks_of_accounts = kind is not None and kind.group in ("accounts", "roster")
+        if speaks_of_accounts and self._accounts_before is None:
+            self._accounts_before = self.accounts
         erases = erased_thing(record)
         thing = erases if erases is not None else record.thing
         marks = self.connection.execute(
@@ -257,8 +218,9 @@ class Records:
         if erases is not None:
             forget_words(self, gone)
         self._new.append(record)
-        kind = KINDS.get(record.kind)
-        if kind is not None and kind.group != "things":
+        if speaks_of_accounts:
+            self._accounts = None
+        if kind is not None and kind.group in ("keys", "roster"):
             self.known_changed()
         return Added("new", "", record)
 
@@ -342,12 +304,19 @@ class Records:
             self._known_changed = self._unfollowed = True
             self.indexes.clear_rosters()
 
+    def _follow_accounts(self) -> None:
+        """Where a key has changed accounts, its records read differently: work their views out anew."""
+        before, self._accounts_before = self._accounts_before, None
+        if before is not None and before.before != self.accounts.before:
+            refresh_accounts(self, before)
+
     def _follow_known(self) -> None:
         while self._unfollowed:
             self._unfollowed = False
             if set_aside(self.connection, self.known):
                 self._slots.clear()
                 self.indexes.clear()
+                self._accounts = self._accounts_before = None
                 rebuild(self)
             for message in returning(self.connection, self.known):
                 self.add(message)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from node.views import hours, nodes, posts, promises
+from protocol.kinds.accounts import Account, Accounts
 from protocol.record import Record, parse
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def refresh(records: Records, record: Record) -> None:
     elif kind == "standing":
         posts.write(records, posts.subject(record))
     elif kind == "commitment":
-        promises.write(records, record.thing)
+        promises.write_with_kin(records, record)
         posts.write(records, promises.post_of(record))
     elif kind == "answer":
         answered = promises.write(records, promises.commitment_of(record))
@@ -39,7 +40,25 @@ def refresh(records: Records, record: Record) -> None:
     elif kind == "node":
         nodes.write_card(records, record.home)
     elif kind == "profile":
-        nodes.write_profile(records, record.author)
+        nodes.write_profile(records, record.home, record.author)
+
+
+def refresh_accounts(records: Records, before: Accounts) -> None:
+    """Bring up to date what was said by or with keys that now belong to another account than `before`."""
+    now = records.accounts
+    named = sorted({*now.before, *before.before})
+    moved: dict[Account, None] = {}
+    for account in named:
+        if (before.account(*account), before.depth(*account)) != (now.account(*account), now.depth(*account)):
+            for accounts, root in ((before, before.account(*account)), (now, now.account(*account))):
+                moved |= {(root[0], key): None for key in accounts.keys(root)}
+    for home, key in moved:
+        for record in records.by_author(home, key):
+            refresh(records, record)
+        for claim_id in hours.naming(records.connection, home, key):
+            claim = records.get(claim_id)
+            if claim is not None:
+                refresh(records, claim)
 
 
 def forget_words(records: Records, gone: Iterable[Record]) -> None:

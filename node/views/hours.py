@@ -31,7 +31,8 @@ def write(records: Records, record: Record) -> None:
     claims = {r.id: r for r in records.about(session, "hours")}
     words = [word for claim_id in claims for word in records.about(claim_id, "confirm", "dispute")]
     words = [word for word in words if word.scope == record.scope]
-    settled = settle([r for r in claims.values() if r.scope == record.scope] + words)
+    here = [claim for claim in claims.values() if claim.scope == record.scope]
+    settled = settle(here + words, records.accounts.account)
     connection = records.connection
     connection.execute(
         "DELETE FROM view_claims WHERE session = ? AND scope = ?", (session, encode(list(record.scope)))
@@ -98,6 +99,15 @@ def row_of(connection: sqlite3.Connection, claim_id: bytes) -> ClaimRow | None:
     """The row of one claim."""
     row = connection.execute(f"SELECT {_COLUMNS} FROM view_claims WHERE id = ?", (claim_id,)).fetchone()
     return ClaimRow(*row) if row else None
+
+
+def naming(connection: sqlite3.Connection, home: bytes, key: bytes) -> list[bytes]:
+    """Ids of the claims in which this account gave, received or spoke."""
+    sql = (
+        "SELECT id FROM view_claims WHERE (giver_home = ? AND giver_key = ?)"
+        " OR (receiver_home = ? AND receiver_key = ?) OR (author_home = ? AND author_key = ?)"
+    )
+    return [row[0] for row in connection.execute(sql, (home, key, home, key, home, key))]
 
 
 def of_account(connection: sqlite3.Connection, home: bytes, key: bytes) -> list[ClaimRow]:

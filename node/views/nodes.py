@@ -28,21 +28,20 @@ def write_card(records: Records, home: bytes) -> None:
         )
 
 
-def write_profile(records: Records, author: bytes) -> None:
-    """The profile of one of our members: of several things the one of lowest hash."""
-    rows = records.connection.execute(
-        "SELECT message FROM records WHERE author = ? AND kind = 'profile' AND status = 0 ORDER BY thing",
-        (author,),
-    )
-    records.connection.execute("DELETE FROM view_profiles WHERE author = ?", (author,))
-    for row in rows:
-        profile = Profile.read(parse(row[0]))
+def write_profile(records: Records, home: bytes, key: bytes) -> None:
+    """The profile of one of our members: what the latest key of the account says, of several the lowest."""
+    account = records.accounts.account(home, key)
+    said = [r for own in records.accounts.keys(account) for r in records.by_author(home, own, "profile")]
+    said.sort(key=lambda record: (-records.accounts.depth(home, record.author), record.thing))
+    records.connection.execute("DELETE FROM view_profiles WHERE author IN (?, ?)", (account[1], key))
+    for record in said:
+        profile = Profile.read(record)
         if profile is not None:
             records.connection.execute(
                 "INSERT INTO view_profiles (author, name, area, languages, about, contact)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (
-                    author,
+                    account[1],
                     profile.name,
                     profile.area,
                     profile.languages,

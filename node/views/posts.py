@@ -41,7 +41,8 @@ def write(records: Records, thing: bytes) -> None:
         " (thing, record_id, coalition, home, author, type, what, category, title, text,"
         " area, time_words, urgency, slots, slots_open, language, name, state, created, expires, renews)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (thing) DO UPDATE SET record_id = excluded.record_id, type = excluded.type,"
+        " ON CONFLICT (thing) DO UPDATE SET record_id = excluded.record_id, author = excluded.author,"
+        " type = excluded.type,"
         " what = excluded.what, category = excluded.category, title = excluded.title, text = excluded.text,"
         " area = excluded.area, time_words = excluded.time_words, urgency = excluded.urgency,"
         " slots = excluded.slots, slots_open = excluded.slots_open, language = excluded.language,"
@@ -51,7 +52,7 @@ def write(records: Records, thing: bytes) -> None:
             record.id,
             record.scope[1] if record.scope[0] == COALITION else None,
             record.home,
-            record.author,
+            records.accounts.account(record.home, record.author)[1],
             post.type,
             post.what,
             post.category,

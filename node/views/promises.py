@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from protocol.encoding import encode
-from protocol.kinds.promises import Answer, Commitment, promise_state
+from protocol.kinds.promises import Answer, Commitment, continues, last_word, promise_state
 from protocol.record import Record
 from protocol.scopes import LOCAL, pair
 
@@ -31,12 +31,18 @@ def answer_to(records: Records, commitment: Record, post: Record | None) -> Reco
     """The poster's answer. Others' answers, and answers in another scope, do not count."""
     if post is None:
         return None
-    found = [
-        record
-        for record in records.about(commitment.thing, "answer")
-        if (record.home, record.author) == (post.home, post.author) and record.scope == commitment.scope
-    ]
-    return min(found, key=lambda record: record.thing, default=None)
+    said = [r for r in records.about(commitment.thing, "answer") if r.scope == commitment.scope]
+    poster = records.accounts.account(post.home, post.author)
+    return last_word(said, poster, records.accounts)
+
+
+def word_of(records: Records, first: Record) -> Record:
+    """The helper's word on a promise: the first commitment, or that with which a later key carries it on."""
+    body = Commitment.read(first)
+    others = records.about(body.post, "commitment") if body is not None else []
+    said = [first, *(record for record in others if continues(record, first, records.accounts))]
+    helper = records.accounts.account(first.home, first.author)
+    return last_word(said, helper, records.accounts) or first
 
 
 def _between(commitment: Record, post: Record) -> bool:
@@ -54,6 +60,13 @@ def write(records: Records, thing: bytes) -> Record | None:
     if record is None or body is None:
         connection.execute("DELETE FROM view_promises WHERE thing = ?", (thing,))
         return None
+    if body.continues is not None:
+        first = records.version(body.continues)
+        if first is not None and first.kind == "commitment" and continues(record, first, records.accounts):
+            connection.execute("DELETE FROM view_promises WHERE thing = ?", (thing,))
+            return write(records, first.thing)
+    word = word_of(records, record)
+    body = Commitment.read(word) or body
     post = records.version(body.post)
     if post is not None and (post.kind != "post" or post.erased or not _between(record, post)):
         post = None
@@ -62,7 +75,7 @@ def write(records: Records, thing: bytes) -> Record | None:
     state = promise_state(body, answer, post_known=post is not None, expires=None, today=0)
     seq = connection.execute(
         "SELECT coalesce(max(seq), 0) FROM records WHERE home = ? AND id IN (?, ?)",
-        (records.own_home, record.id, answer_record.id if answer_record is not None else b""),
+        (records.own_home, word.id, answer_record.id if answer_record is not None else b""),
     ).fetchone()[0]
     connection.execute(
         "INSERT OR REPLACE INTO view_promises"
@@ -75,13 +88,13 @@ def write(records: Records, thing: bytes) -> Record | None:
             encode(list(record.scope)),
             body.post,
             record.home,
-            record.author,
+            records.accounts.account(record.home, record.author)[1],
             body.name,
             body.note,
             state.slots,
             state.state,
             post.home if post is not None else None,
-            post.author if post is not None else None,
+            records.accounts.account(post.home, post.author)[1] if post is not None else None,
             answer.name if answer is not None else "",
             answer.note if answer is not None else "",
             record.created,
@@ -89,6 +102,18 @@ def write(records: Records, thing: bytes) -> Record | None:
         ),
     )
     return record
+
+
+def write_with_kin(records: Records, record: Record) -> None:
+    """Work out the row of a commitment, and of those that it carries on or that carry it on."""
+    write(records, record.thing)
+    body = Commitment.read(record)
+    if body is None:
+        return
+    for other in records.about(body.post, "commitment"):
+        said = Commitment.read(other)
+        if other.thing == body.continues or (said is not None and said.continues == record.thing):
+            write(records, other.thing)
 
 
 @dataclass(frozen=True, slots=True)

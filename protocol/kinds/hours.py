@@ -11,7 +11,9 @@ within one session with the same terms confirm each other. `dispute` is for unco
 confirmed claim changes only by a correction (to zero if need be) that the other side confirms too and
 that keeps scope, session and accounts of what it corrects; otherwise it reads as unknown.
 
-One hour is one hour: there is no rate anywhere. An account is (home, the member's first key).
+One hour is one hour: there is no rate anywhere. An account is (home, the member's first key); every key that
+carries it on speaks for it (protocol/kinds/accounts.py). A claim names its session and both sides as they
+were when it was made, and is read by the accounts that these belong to now.
 """
 
 from __future__ import annotations
@@ -24,13 +26,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import msgspec
 
 from protocol.encoding import encode
+from protocol.kinds.accounts import Account
 from protocol.kinds.shapes import Bytes32, CategoryId, Day, Minutes, Shape
 from protocol.scopes import LOCAL, PAIR, Scope
 
 if TYPE_CHECKING:
     from protocol.record import Record
 
-Account: TypeAlias = tuple[bytes, bytes]
 AccountOf: TypeAlias = Callable[[bytes, bytes], Account]
 ClaimState: TypeAlias = Literal["awaiting", "confirmed", "disputed", "corrected", "replaced", "unknown"]
 
@@ -96,7 +98,8 @@ def session_id(scope: Scope, one: Account, other: Account, date: int, ordinal: i
 
 def sound_claim(record: Record, hours: Hours, account_of: AccountOf = same_account) -> bool:
     """Whether a claim's session is its own, its author a side of it, and its scope that of the two homes."""
-    giver, receiver = (hours.giver[0], hours.giver[1]), (hours.receiver[0], hours.receiver[1])
+    stated = _stated(hours)
+    giver, receiver = _sides(hours, account_of)
     if giver == receiver:
         return False
     homes = {giver[0], receiver[0]}
@@ -107,7 +110,7 @@ def sound_claim(record: Record, hours: Hours, account_of: AccountOf = same_accou
     return (
         fits
         and account_of(record.home, record.author) in (giver, receiver)
-        and hours.session == session_id(record.scope, giver, receiver, hours.date, hours.ordinal)
+        and hours.session == session_id(record.scope, *stated, hours.date, hours.ordinal)
     )
 
 
@@ -134,7 +137,7 @@ def settle(records: Iterable[Record], account_of: AccountOf = same_account) -> d
         if claim_id not in claims or record.scope != claims[claim_id][0].scope:
             continue  # a word in another scope is one that the other side may never see
         speaker = account_of(record.home, record.author)
-        if speaker != author[claim_id] and speaker in _sides(claims[claim_id][1]):
+        if speaker != author[claim_id] and speaker in _sides(claims[claim_id][1], account_of):
             (agreed if word == "confirm" else disputed).add(claim_id)
     crossing: dict[bytes, set[Account]] = {}
     for id_, (_, hours) in claims.items():
@@ -159,13 +162,18 @@ def settle(records: Iterable[Record], account_of: AccountOf = same_account) -> d
             state = "unknown"
         else:
             state = "disputed" if id_ in disputed else "awaiting"
-        giver, receiver = _sides(hours)
+        giver, receiver = _sides(hours, account_of)
         result[id_] = Claim(id_, author[id_], giver, receiver, hours, state)
     return result
 
 
-def _sides(hours: Hours) -> tuple[Account, Account]:
+def _stated(hours: Hours) -> tuple[Account, Account]:
     return (hours.giver[0], hours.giver[1]), (hours.receiver[0], hours.receiver[1])
+
+
+def _sides(hours: Hours, account_of: AccountOf) -> tuple[Account, Account]:
+    giver, receiver = _stated(hours)
+    return account_of(*giver), account_of(*receiver)
 
 
 def _terms(hours: Hours) -> bytes:
@@ -200,7 +208,7 @@ def _depths(claims: dict[bytes, tuple[Record, Hours]], agreed: set[bytes]) -> di
                     found = (
                         record.scope == base[0].scope
                         and hours.session == base[1].session
-                        and set(_sides(hours)) == set(_sides(base[1]))
+                        and set(_stated(hours)) == set(_stated(base[1]))
                     )
             if found:
                 depth[id_] = level

@@ -2,9 +2,12 @@
 
 `commitment` is signed by the helper (offered, withdrawn, done), `answer` by the poster (agreed,
 declined, released, done, no_show). Everybody edits only their own word; the state is a table over the
-two. The answer to a commitment is exactly one thing per poster: nonce, `created` and `expires` follow
-from the commitment. Where helper and poster live in different neighborhoods both are pair records,
-else local ones.
+two. The answer to a commitment is exactly one thing per key of the poster: nonce, `created` and
+`expires` follow from the commitment. Where helper and poster live in different neighborhoods both are
+pair records, else local ones.
+
+Somebody whose key was re-issued speaks on with the new one: the helper by a commitment that `continues`
+the first, the poster by an answer. The word of the latest key of an account is theirs.
 
     poster \\ helper   offered     withdrawn   done
     (nothing)          proposed    withdrawn   proposed
@@ -21,10 +24,15 @@ is `unknown` to whoever lacks it. Only agreed and done take a slot, so release a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from protocol.kinds.accounts import Account, Accounts
 from protocol.kinds.shapes import Bytes32, Count, NameShown, Note, Shape, Time
+
+if TYPE_CHECKING:
+    from protocol.record import Record
 
 HelperWord = Literal["offered", "withdrawn", "done"]
 PosterWord = Literal["agreed", "declined", "released", "done", "no_show"]
@@ -34,13 +42,17 @@ PromiseState = Literal[
 
 
 class Commitment(Shape, frozen=True, kw_only=True):
-    """The helper's word about one post."""
+    """The helper's word about one post.
+
+    `continues` names the first commitment of a promise that a later key of the helper's account carries on.
+    """
 
     post: Bytes32
     word: HelperWord = "offered"
     slots: Count = 1
     note: Note = ""
     name: NameShown = ""
+    continues: Bytes32 | None = None
     at: Time | None = None
 
 
@@ -76,6 +88,24 @@ _TABLE: dict[PosterWord | None, dict[HelperWord, PromiseState]] = {
 def answer_nonce(commitment_thing: bytes) -> bytes:
     """The nonce of the one answer that a commitment has from its poster."""
     return hashlib.sha256(b"barnraise/1 answer\x00" + commitment_thing).digest()[:16]
+
+
+def continues(later: Record, first: Record, accounts: Accounts) -> bool:
+    """Whether a commitment carries `first` on: of the same account, scope and post."""
+    one, other = Commitment.read(later), Commitment.read(first)
+    return (
+        one is not None
+        and other is not None
+        and (one.continues, one.post, other.continues) == (first.thing, other.post, None)
+        and later.scope == first.scope
+        and accounts.account(later.home, later.author) == accounts.account(first.home, first.author)
+    )
+
+
+def last_word(said: Iterable[Record], account: Account, accounts: Accounts) -> Record | None:
+    """Of what keys of `account` have said, the word of the latest key; of several the lowest thing."""
+    own = [record for record in said if accounts.account(record.home, record.author) == account]
+    return min(own, key=lambda r: (-accounts.depth(r.home, r.author), r.thing), default=None)
 
 
 def promise_state(

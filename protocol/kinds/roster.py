@@ -60,7 +60,7 @@ class Epoch(Shape, frozen=True, kw_only=True):
 
 
 class Assent(Shape, frozen=True, kw_only=True):
-    """A voter's yes to one epoch."""
+    """A voter's yes to one epoch, or to a succession that cites contests (protocol/kinds/accounts.py)."""
 
     epoch: Bytes32
 
@@ -99,6 +99,7 @@ class Roster:
     voters: frozenset[bytes]
     guests: frozenset[bytes]
     ever: frozenset[bytes]
+    voted: frozenset[bytes]
     proposals: tuple[Proposal, ...]
     forks: tuple[bytes, ...]
     listed_keys: frozenset[bytes] = field(repr=False)
@@ -269,6 +270,7 @@ def build_roster(
         voters=frozenset(voters),
         guests=frozenset(guests - voters),
         ever=frozenset(ever),
+        voted=frozenset(home for epoch_id in path for home in epochs[epoch_id].voters),
         proposals=proposals,
         forks=tuple(forks),
         listed_keys=frozenset(key for epoch_id in path for _, key in epochs[epoch_id].keys),

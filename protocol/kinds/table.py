@@ -7,16 +7,20 @@ the envelope and decides membership of sets; kinds that are not in it pass throu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from protocol.errors import TheirFault
-from protocol.kinds import hours, keys, nodes, posts, promises, roster
+from protocol.kinds import accounts, hours, keys, nodes, posts, promises, roster
 from protocol.kinds.erasure import erased_thing
 from protocol.kinds.shapes import Shape
 from protocol.scopes import COALITION, KEYS_SCOPE, LOCAL, PAIR, day_of
 
 if TYPE_CHECKING:
     from protocol.record import Record
+
+# "member": the member and their home; "key": a member's key alone; "home": the home; "recovery": its sheets
+Signer: TypeAlias = Literal["member", "key", "home", "recovery"]
+Group: TypeAlias = Literal["keys", "roster", "accounts", "things"]
 
 NEVER = 0
 LIFE_OTHER_DAYS_MAX = 366
@@ -27,23 +31,23 @@ class Kind:
     """One line of the table. `life_days_max` 0 means: never expires, and must not."""
 
     name: str
-    signer: Literal["member", "home", "recovery"]
+    signer: Signer
     scopes: frozenset[int]
     life_days_max: int
     edits: bool
     shape: type[Shape] | None
-    group: Literal["keys", "roster", "things"] = "things"
+    group: Group = "things"
     refers: str = ""  # the body field that names the record or thing this one speaks of
 
 
 def _line(
     name: str,
-    signer: Literal["member", "home", "recovery"],
+    signer: Signer,
     scopes: tuple[int, ...],
     life_days_max: int,
     edits: bool,
     shape: type[Shape] | None,
-    group: Literal["keys", "roster", "things"] = "things",
+    group: Group = "things",
     refers: str = "",
 ) -> Kind:
     return Kind(name, signer, frozenset(scopes), life_days_max, edits, shape, group, refers)
@@ -59,6 +63,8 @@ KINDS: dict[str, Kind] = {
         _line("assent", "home", (COALITION,), NEVER, False, roster.Assent, "roster"),
         _line("sponsor", "home", (COALITION,), NEVER, False, roster.Sponsor, "roster"),
         _line("leave", "home", (COALITION,), NEVER, False, roster.Leave, "roster"),
+        _line("succession", "home", (LOCAL, PAIR, COALITION), NEVER, False, accounts.Succession, "accounts"),
+        _line("contest", "key", (LOCAL, PAIR, COALITION), NEVER, False, accounts.Contest, "accounts"),
         _line("node", "home", (COALITION,), LIFE_OTHER_DAYS_MAX, True, nodes.NodeCard),
         _line("profile", "member", (LOCAL,), LIFE_OTHER_DAYS_MAX, True, nodes.Profile),
         _line("post", "member", (LOCAL, COALITION), 90, True, posts.Post, refers="renews"),
@@ -94,7 +100,7 @@ def check_envelope(record: Record) -> None:
         (record.scope == KEYS_SCOPE) != (kind.group == "keys" or kind.name == "charter")
     ):
         raise TheirFault("bad_scope")
-    if record.by_home != (kind.signer != "member"):
+    if record.by_home != (kind.signer not in ("member", "key")):
         raise TheirFault("wrong_signer")
     several = kind.signer == "recovery" or kind.name == "leave"  # counted by the judge, who reads the signers
     if not several and signatures != (2 if kind.signer == "member" else 1):

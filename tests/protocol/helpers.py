@@ -15,6 +15,7 @@ from typing import Any
 
 from protocol.encoding import encode
 from protocol.judge import Known
+from protocol.kinds.accounts import Contest, Succession, succession_nonce
 from protocol.kinds.hours import Confirm, Dispute, Hours, session_id
 from protocol.kinds.keys import (
     Inception,
@@ -160,6 +161,20 @@ class Neighborhood:
         fixed = {"created": record.created, "expires": record.expires}
         return self.say("erasure", record.scope, erasure_body(record), **(fixed | more))
 
+    def succession(
+        self,
+        old: Member,
+        new: Member,
+        scope: Scope = LOCAL_SCOPE,
+        contests: Sequence[Record] = (),
+        **more: Any,
+    ) -> Record:
+        """The neighborhood's word that the key of `new` carries on the account of `old`."""
+        cited = sorted(contest.id for contest in contests)
+        body = Succession(old=old.key, new=new.key, contests=cited or None).body()
+        fixed = {"nonce": succession_nonce(old.key, new.key, cited), "days": None}
+        return self.say("succession", scope, body, **(fixed | more))
+
     def member(self, name: str) -> Member:
         return Member(self, name)
 
@@ -182,6 +197,11 @@ class Member:
 
     def erase(self, record: Record, edit: int | None = None, **more: Any) -> Record:
         return _again(self.home, self, record, {}, edit, more | {"erased": True})
+
+    def contest(self, old: Member, new: Member, scope: Scope = LOCAL_SCOPE, **more: Any) -> Record:
+        """Their own word alone that a step is wrong."""
+        body = Contest(old=old.key, new=new.key).body()
+        return self.say("contest", scope, body, **({"days": None, "seeds": [self.seed]} | more))
 
     def post(self, scope: Scope = LOCAL_SCOPE, title: str = "Ride to the clinic", **more: Any) -> Record:
         names = ("type", "what", "category", "slots", "status", "renews", "text")

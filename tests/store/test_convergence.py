@@ -46,12 +46,26 @@ class World:
         found = [record for record in self.things if record.kind in kinds and not record.erased]
         return draw(st.sampled_from(found)) if found else None
 
+    def reissue(self, draw: Any, person: Member) -> None:
+        """A key issued anew (it may act from then on), or somebody's word that this was wrong."""
+        heir = person.home.member(f"{person.name} again")
+        if draw(st.booleans()):
+            self.things.append(person.home.succession(person, heir, self.region.scope))
+            self.people.append(heir)
+        else:
+            self.things.append(person.contest(person, heir, self.region.scope))
+
     def say_something(self, draw: Any) -> None:
         what = draw(
-            st.sampled_from(["post", "edit", "commit", "answer", "claim", "word", "erase", "standing", "odd"])
+            st.sampled_from(
+                ["post", "edit", "commit", "answer", "claim", "word", "erase", "standing", "odd", "reissue"]
+            )
         )
         person, other = draw(st.permutations(self.people))[:2]
         post = self.some(draw, "post")
+        if what == "reissue":
+            self.reissue(draw, person)
+            return
         if what == "post" or post is None:
             scope = draw(st.sampled_from([LOCAL_SCOPE, self.region.scope, self.region.scope]))
             self.things.append(person.post(scope, slots=draw(st.integers(1, 2))))
