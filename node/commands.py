@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from node import VERSION
-from node.actions import hours, importing, members, neighborhoods, posts, setup
+from node.actions import accounts, hours, importing, members, neighborhoods, posts, setup
 from node.actions.members import Session
 from node.app import Node
 from node.importing import AnswerDraft
@@ -131,6 +131,32 @@ async def member_invite(node: Node, *, who: str, passphrase: str) -> dict[str, A
     async with signed_in(node, who, passphrase) as session:
         made = members.invite(node, session)
         return {"code": made.code, "expires": made.expires, **_where(node)}
+
+
+@command
+async def member_reissue(node: Node, *, who: str, passphrase: str, name: str) -> dict[str, Any]:
+    """A one-time code with which a member chooses a new passphrase, for the path `/join/CODE`."""
+    async with signed_in(node, who, passphrase) as session:
+        made = accounts.reissue(node, session, _member(node, session, name).key)
+        return {"code": made.code, "expires": made.expires, **_where(node)}
+
+
+def _member(node: Node, session: Session, name: str) -> members.Person:
+    wanted = " ".join(name.split()).casefold()
+    for person in members.people(node, session):
+        if person.name.casefold() == wanted:
+            return person
+    raise OurFault("not_found", f"Nobody here is called {name}. See: barnraise member list")
+
+
+@command
+def member_reissues(node: Node) -> list[dict[str, Any]]:
+    """Every re-issued key that this node knows of, its own members' and other neighborhoods'."""
+    if not node.is_set_up:
+        raise OurFault("not_set_up")
+    found: list[dict[str, Any]] = plain(accounts.all_reissues(node, onlooker()))
+    kept = ("home", "neighborhood", "name", "old", "new", "created", "state")
+    return [{key: one[key] for key in kept} for one in found]
 
 
 # needs and offers

@@ -118,7 +118,12 @@ async def _derive(passphrase: str, salt: bytes) -> bytes:
 
 def new_recovery_words(random: Callable[[int], bytes] = secrets.token_bytes) -> list[str]:
     """24 words for a sheet of paper."""
-    return str(_words().to_mnemonic(random(32))).split()
+    return words_of(random(32))
+
+
+def words_of(seed: bytes) -> list[str]:
+    """The 24 words that stand for a 32-byte seed: a member's own key, for paper."""
+    return str(_words().to_mnemonic(seed)).split()
 
 
 def recovery_seed(words: list[str]) -> bytes:

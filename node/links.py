@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
 
-from node.actions import standings
+from node.actions import accounts, standings
 from node.parcels import Parcels
 from node.port import StorePort
 from node.settings import Settings
@@ -125,7 +125,7 @@ class Links:
         node.join_by_code = self._join_by_code
         self._check_addresses()
         standings.keep_all_standings(node)
-        standings.keep_cards(node)
+        self._keep_word()
         await self.runner.start()
         self.parcels.start(self._clock())
         if node.settings.discovery == "off":
@@ -184,7 +184,7 @@ class Links:
 
     def _known_changed(self) -> None:
         self._roster_moved.set()
-        standings.keep_cards(self.node)
+        self._keep_word()
         self.runner.event(events.Changed())
 
     def _poke(self, what: str, details: dict[str, Any]) -> None:
@@ -302,10 +302,15 @@ class Links:
         node.set_setting("addresses", json.dumps(found))
         return True
 
+    def _keep_word(self) -> None:
+        """Say in each scope of ours what has to stand there."""
+        standings.keep_cards(self.node)
+        accounts.keep_successions(self.node)
+
     def _housekeep(self) -> None:
         """Cards renewed, the expired deleted. Nothing is deleted on our own clock alone."""
         node = self.node
-        standings.keep_cards(node)
+        self._keep_word()
         in_coalition = any(len(roster.members) > 1 for roster in node.records.known.rosters.values())
         if node.clock_note or self.port.days.disputed() or (in_coalition and not self.port.days.differences):
             return

@@ -11,6 +11,7 @@ from protocol.errors import OurFault
 from protocol.kinds.posts import Details as DetailsBody
 from protocol.record import Record
 from protocol.scopes import LOCAL_SCOPE
+from protocol.signing import public_key
 
 if TYPE_CHECKING:
     from node.actions.drafts import PostDraft
@@ -39,7 +40,7 @@ def write(node: Node, session: Session, post: Record, draft: PostDraft) -> None:
     if held is None and not any(values.values()) and not draft.private_name:
         return
     body = DetailsBody(post=post.thing, **values, name=draft.private_name[:80], at=node.stamp()).body()
-    if held is not None and held.author == session.account_key:
+    if held is not None and held.author == public_key(session.seed):
         say_again(node, session.seed, held, body)
     else:
         say(node, session.seed, "details", LOCAL_SCOPE, body, expires=post.expires)
@@ -48,7 +49,8 @@ def write(node: Node, session: Session, post: Record, draft: PostDraft) -> None:
 def record_of(node: Node, thing: bytes) -> Record | None:
     """The private details of a post, where they are held."""
     found = [record for record in node.records.about(thing, "details") if record.home == node.home]
-    return min(found, key=lambda record: record.thing, default=None)
+    depth = node.records.accounts.depth
+    return min(found, key=lambda record: (-depth(record.home, record.author), record.thing), default=None)
 
 
 def read(node: Node, thing: bytes) -> Details | None:

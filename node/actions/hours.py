@@ -164,7 +164,7 @@ def _taken(node: Node, session_hash: bytes) -> bool:
 
 def _claimed_by(node: Node, session_hash: bytes, account: Account) -> bool:
     claims = node.records.about(session_hash, "hours")
-    return any((claim.home, claim.author) == account for claim in claims)
+    return any(node.records.accounts.account(claim.home, claim.author) == account for claim in claims)
 
 
 def _claim(node: Node, session: Session, claim: bytes) -> tuple[view.ClaimRow, HoursEntry]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from node import keys
 from node.actions.acting import say, say_again
 from node.store import people as store
+from node.store import reissues
 from protocol.errors import OurFault
 from protocol.kinds.nodes import Profile as ProfileBody
 from protocol.scopes import LOCAL_SCOPE
@@ -24,6 +25,7 @@ INVITES_OPEN_MAX = 200
 SESSIONS_MAX = 500  # signed-in browsers; the one idle longest is signed out first
 SESSION_IDLE_S = 14 * 86_400
 PROFILE_LIFE_DAYS = 365
+FORMER_TRIED_MAX = 3  # earlier passphrases tried at a sign-in: each costs a tenth of a second
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no letters that look like digits
 
 
@@ -39,6 +41,7 @@ class Session:
     language: str
     seed: bytes = field(repr=False)
     last_seen: int = 0
+    former: bool = False  # opened with a passphrase that was replaced: such a session can only contest that
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +102,15 @@ def invite(node: Node, session: Session) -> MemberInvite:
     now = node.now()
     if len(store.open_invites(node.connection, now)) >= INVITES_OPEN_MAX:
         raise OurFault("bad_input", f"{INVITES_OPEN_MAX} invitations are open. Cancel some first.")
-    code = "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(3))
+    code = new_code()
     with node.records.transaction():
         store.add_invite(node.connection, keys.code_hash(code), now, now + INVITE_LIFE_S)
     return MemberInvite(code, now + INVITE_LIFE_S)
+
+
+def new_code() -> str:
+    """A code for one use, to be typed by hand: three times five letters."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(3))
 
 
 def invitations(node: Node, session: Session) -> list[PendingInvite]:
@@ -169,11 +177,16 @@ def enrol(
     return _begin(node, seed, tidy, role, language)
 
 
+def begin_with_seed(node: Node, row: store.MemberRow, seed: bytes) -> Session:
+    """Sign a member in whose key was opened, or just made, in another way than by `sign_in`."""
+    return _begin(node, seed, row.name, _role(row.role), row.language)
+
+
 def _begin(node: Node, seed: bytes, name: str, role: Role, language: str) -> Session:
     session = Session(
         token=secrets.token_urlsafe(24),
         csrf=secrets.token_urlsafe(18),
-        account_key=public_key(seed),
+        account_key=node.records.accounts.account(node.home, public_key(seed))[1],
         name=name,
         role=role,
         language=language,
@@ -186,8 +199,13 @@ def _begin(node: Node, seed: bytes, name: str, role: Role, language: str) -> Ses
     return session
 
 
-async def sign_in(node: Node, *, name: str, passphrase: str, address: str) -> Session:
-    """Unlock a member's key. Raises OurFault: wrong_passphrase (also for an unknown name), too_many_tries."""
+async def sign_in(
+    node: Node, *, name: str, passphrase: str, address: str, former_too: bool = False
+) -> Session:
+    """Unlock a member's key. Raises OurFault: wrong_passphrase (also for an unknown name), too_many_tries.
+
+    With `former_too` a passphrase that was replaced gives a session that can contest that, and nothing else.
+    """
     if not node.is_set_up:
         raise OurFault("not_set_up")
     folded = " ".join(name.split()).casefold()
@@ -197,11 +215,26 @@ async def sign_in(node: Node, *, name: str, passphrase: str, address: str) -> Se
     try:  # an unknown name takes as long as a wrong passphrase
         seed = await keys.open_seed(sealed, passphrase)
     except OurFault:
+        if former_too and row is not None and (former := await _former(node, row, passphrase)) is not None:
+            return former
         node.tries.failed((f"name {folded}", f"address {address}"), node.now())
         raise
     if row is None:
         raise OurFault("wrong_passphrase")
     return _begin(node, seed, row.name, _role(row.role), row.language)
+
+
+async def _former(node: Node, row: store.MemberRow, passphrase: str) -> Session | None:
+    """A session with one of the keys that this member had before, if the passphrase opens one."""
+    for held in reissues.former_keys(node.connection, row.key, FORMER_TRIED_MAX):
+        try:
+            seed = await keys.open_seed(keys.SealedSeed(held.salt, held.sealed_seed), passphrase)
+        except OurFault:
+            continue
+        session = _begin(node, seed, row.name, "member", row.language)
+        session.former = True
+        return session
+    return None
 
 
 def _role(word: str) -> Role:
@@ -274,7 +307,7 @@ def save_profile(
         language=session.language[:12],
         at=node.stamp(),
     ).body()
-    said = [r for r in node.records.of_home(node.home, "profile") if r.author == session.account_key]
+    said = node.records.by_author(node.home, public_key(session.seed), "profile")
     held = min(said, key=lambda record: record.thing, default=None)
     if held is not None and held.expires is not None and held.expires > node.today():
         say_again(node, session.seed, held, body)

@@ -16,9 +16,11 @@ from node.actions.names import neighborhood_name
 from node.store import imports
 from node.views import posts as view
 from protocol.errors import OurFault
+from protocol.kinds.erasure import erasure_body
 from protocol.kinds.posts import Post
 from protocol.record import Record
 from protocol.scopes import LOCAL_SCOPE, Scope, coalition
+from protocol.signing import public_key
 
 if TYPE_CHECKING:
     from node.app import Node
@@ -141,13 +143,27 @@ def _own_running(node: Node, session: Session) -> int:
     return view.count_open(node.connection, account, today) - imported
 
 
+def _is_own(node: Node, session: Session, record: Record) -> bool:
+    """Whether a key of this person's account made it."""
+    account = node.records.accounts.account(record.home, record.author)
+    return account == (node.home, session.account_key)
+
+
+def _take_down(node: Node, record: Record) -> None:
+    """Erase a post whose key its author no longer has, as the neighborhood."""
+    body = erasure_body(record)
+    say(node, None, "erasure", record.scope, body, expires=record.expires, created=record.created)
+
+
 def _own(node: Node, session: Session, thing: bytes) -> tuple[Record, Post]:
     record = node.records.version(thing)
     post = Post.read(record) if record is not None and record.kind == "post" else None
     if record is None or post is None:
         raise OurFault("not_found")
-    if (record.home, record.author) != (node.home, session.account_key):
+    if not _is_own(node, session, record):
         raise OurFault("not_yours")
+    if record.author != public_key(session.seed):
+        raise OurFault("no_longer_possible", "This was posted with your earlier key. Renew it instead.")
     if record.expires is not None and record.expires <= node.today():
         raise OurFault("no_longer_possible", "This post has expired. Renew it instead.")
     return record, post
@@ -185,6 +201,10 @@ def resume(node: Node, session: Session, thing: bytes) -> None:
 
 def withdraw(node: Node, session: Session, thing: bytes) -> None:
     """Take it off the board for good. Hours already recorded stand."""
+    record = node.records.version(thing)
+    if record is not None and _is_own(node, session, record) and record.author != public_key(session.seed):
+        _take_down(node, record)
+        return
     _set_status(node, session, thing, "withdrawn")
 
 
@@ -194,7 +214,7 @@ def draft_of(node: Node, session: Session, thing: bytes) -> PostDraft:
     post = Post.read(record) if record is not None and record.kind == "post" else None
     if record is None or post is None:
         raise OurFault("not_found")
-    if (record.home, record.author) != (node.home, session.account_key):
+    if not _is_own(node, session, record):
         raise OurFault("not_yours")
     private = details.read(node, thing)
     return PostDraft(
@@ -312,7 +332,9 @@ def post(node: Node, session: Session, thing: bytes) -> PostPage:
         for promise in promises.rows_of(node, thing)
         if item.mine or promises.is_mine(node, session, promise)
     ]
-    live = item.mine and item.state not in ("withdrawn", "expired", "fulfilled")
+    running = item.mine and item.state not in ("withdrawn", "expired", "fulfilled")
+    record = node.records.version(thing)
+    live = running and record is not None and record.author == public_key(session.seed)
     engaged = any(promise.mine and promise.state in ("proposed", "agreed") for promise in shown)
     note = ""
     if not item.mine:
@@ -331,9 +353,9 @@ def post(node: Node, session: Session, thing: bytes) -> PostPage:
         can_help=not item.mine and not note,
         can_edit=live,
         can_share=live and item.here and in_region,
-        can_withdraw=live,
+        can_withdraw=running,
         can_pause=live and item.state != "paused",
-        can_resume=item.mine and item.state == "paused",
-        can_renew=item.mine and item.state in ("expired", "withdrawn", "fulfilled"),
+        can_resume=live and item.state == "paused",
+        can_renew=item.mine and (item.state in ("expired", "withdrawn", "fulfilled") or running != live),
         help_note=note,
     )

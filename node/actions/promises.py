@@ -18,6 +18,7 @@ from protocol.errors import OurFault
 from protocol.kinds.posts import Post
 from protocol.kinds.promises import Answer, Commitment, HelperWord, PosterWord, answer_nonce
 from protocol.scopes import LOCAL_SCOPE, day_of, pair
+from protocol.signing import public_key
 
 if TYPE_CHECKING:
     from node.app import Node
@@ -118,7 +119,7 @@ def offer_help(node: Node, session: Session, post: bytes, *, slots: int, note: s
     row = post_view.row_of(node.connection, post)
     if record is None or body is None or row is None or record.expires is None:
         raise OurFault("not_found")
-    if (record.home, record.author) == (node.home, session.account_key):
+    if (row.home, row.author) == (node.home, session.account_key):
         raise OurFault("bad_input", "This is your own post.")
     if row.state not in ("open", "partly_arranged") or record.expires <= node.today():
         raise OurFault("no_longer_possible", "This needs nobody more at the moment.")
@@ -184,7 +185,7 @@ def _answer(
         at=node.stamp(),
     ).body()
     held = view.answer_to(node.records, commitment, post)
-    if held is not None:
+    if held is not None and held.author == public_key(session.seed):
         say_again(node, session.seed, held, body)
     else:
         say(
@@ -200,12 +201,18 @@ def _answer(
 
 
 def _help(node: Node, session: Session, row: view.PromiseRow, word: HelperWord) -> None:
-    """The helper's word: an edit of their commitment."""
-    held = node.records.version(row.thing)
+    """The helper's word: an edit of their commitment, or one with a later key that carries it on."""
+    first = node.records.version(row.thing)
+    held = view.word_of(node.records, first) if first is not None else None
     body = Commitment.read(held) if held is not None else None
-    if held is None or body is None:
+    if first is None or held is None or body is None:
         raise OurFault("not_found")
-    say_again(node, session.seed, held, {**body.body(), "word": word, "at": node.stamp()})
+    said = {**body.body(), "word": word, "at": node.stamp()}
+    if held.author == public_key(session.seed):
+        say_again(node, session.seed, held, said)
+    else:
+        said["continues"] = first.thing
+        say(node, session.seed, "commitment", first.scope, said, expires=first.expires)
 
 
 def agree(node: Node, session: Session, promise: bytes, note: str = "") -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """A member as they stand in the database: their seed is sealed."""
+    """A member as they stand in the database: their seed is sealed. `key` is the first key, the account's."""
 
     key: bytes
     name: str
@@ -21,9 +21,11 @@ class MemberRow:
 def add_member(connection: sqlite3.Connection, member: MemberRow, folded: str, joined: int) -> None:
     """Write a member down."""
     connection.execute(
-        "INSERT INTO members (key, name, name_folded, role, language, salt, sealed_seed, joined)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO members"
+        " (key, signing_key, name, name_folded, role, language, salt, sealed_seed, joined)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
+            member.key,
             member.key,
             member.name,
             folded,
@@ -42,6 +44,16 @@ def member_named(connection: sqlite3.Connection, folded: str) -> MemberRow | Non
         "SELECT key, name, role, language, salt, sealed_seed FROM members WHERE name_folded = ?", (folded,)
     ).fetchone()
     return MemberRow(*row) if row else None
+
+
+def member_of(connection: sqlite3.Connection, key: bytes) -> MemberRow:
+    """The member whose account this is. Raises LookupError."""
+    row = connection.execute(
+        "SELECT key, name, role, language, salt, sealed_seed FROM members WHERE key = ?", (key,)
+    ).fetchone()
+    if row is None:
+        raise LookupError
+    return MemberRow(*row)
 
 
 def set_role(connection: sqlite3.Connection, key: bytes, role: str) -> bool:

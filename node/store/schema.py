@@ -95,4 +95,24 @@ def first(db: Database) -> None:
     )
 
 
+_ACCOUNTS = """
+CREATE TABLE reissues (
+    code_hash BLOB PRIMARY KEY, account BLOB NOT NULL, made INTEGER NOT NULL, expires INTEGER NOT NULL,
+    used INTEGER);
+CREATE TABLE former_keys (
+    key BLOB PRIMARY KEY, account BLOB NOT NULL, salt BLOB NOT NULL, sealed_seed BLOB NOT NULL,
+    replaced INTEGER NOT NULL);
+CREATE INDEX former_keys_account ON former_keys (account);
+ALTER TABLE members ADD COLUMN signing_key BLOB;
+UPDATE members SET signing_key = key
+"""
+
+
+@migrations()
+def accounts(db: Database) -> None:
+    """A member is known by their first key, and signs with the one that was issued last."""
+    for statement in _ACCOUNTS.split(";\n"):
+        db.execute(statement)
+
+
 NAMES = [migration.name for migration in migrations._migrations]

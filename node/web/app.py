@@ -22,6 +22,7 @@ from node.web.pages import (
     posts,
     profile,
     promises,
+    reissues,
     setup,
     sign_in,
     status,
@@ -31,6 +32,7 @@ from node.web.visitor import look_up
 
 FEATURES = (
     *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods),
+    reissues,
     *(coalitions, status, api),
 )
 

@@ -65,6 +65,8 @@ def session_of(request: web.Request) -> Session:
     session = request[VISITOR].session
     if session is None:
         raise web.HTTPSeeOther("/sign-in" if request.path == "/board" else f"/sign-in?next={request.path}")
+    if session.former and request.path != "/reissues" and not request.path.startswith("/reissues/"):
+        raise web.HTTPSeeOther("/reissues")
     return session
 
 

@@ -48,6 +48,11 @@ HOURS_STATES = {
     "unknown": phrase("Not known here"),
 }
 ROLES = {"member": phrase("Member"), "coordinator": phrase("Coordinator")}
+REISSUE_STATES = {
+    "in_force": phrase("New key in use"),
+    "contested": phrase("Contested"),
+    "settled": phrase("Contested, then agreed with another neighborhood"),
+}
 COALITION_ROLES = {
     "founder": phrase("Founder"),
     "voter": phrase("Voter"),
@@ -81,11 +86,15 @@ WORDS = {
     "hours_state": HOURS_STATES,
     "role": ROLES,
     "coalition_role": COALITION_ROLES,
+    "reissue": REISSUE_STATES,
 }
 
 # What `?said=` may say. The address carries a short code only: free text there could be anyone's.
 NOTICES = {
     "welcome": phrase("Welcome. You are in."),
+    "welcome_back": phrase("Welcome back. Your new passphrase works from now on."),
+    "contested": phrase("Contested. Everybody in the coalition sees it."),
+    "said_again": phrase("Said again. Now another neighborhood that votes is asked."),
     "set_up": phrase("Your neighborhood is ready."),
     "signed_out": phrase("You are signed out."),
     "ended": phrase("You were signed out in the meantime. Please sign in again."),

@@ -94,7 +94,7 @@ def books_are_balanced(place: Place) -> None:
     balances: dict[Any, int] = {}
     minutes = 0
     for records in by_scope.values():
-        for claim in settle(records).values():
+        for claim in settle(records, place.node.records.accounts.account).values():
             if claim.state == "confirmed":
                 minutes += claim.hours.minutes
                 balances[claim.giver] = balances.get(claim.giver, 0) + claim.hours.minutes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from node.actions import members, setup
+from node.actions import accounts, members, setup
 from node.web import render, safety
 from node.web.faults import status_of
 from node.web.keys import NODE, VISITOR
@@ -30,7 +30,8 @@ async def take_code(request: web.Request) -> web.Response:
     status = 400
     if not form:
         try:
-            members.check_invite(request.app[NODE], code)
+            if not accounts.named_by(request.app[NODE], code):
+                members.check_invite(request.app[NODE], code)
             return render.go(str(request.app.router["join"].url_for(code=code)))
         except Fault as fault:
             form.refuse(fault)
@@ -40,6 +41,8 @@ async def take_code(request: web.Request) -> web.Response:
 
 @routes.get("/join/{code}", name="join")
 async def show_join(request: web.Request) -> web.Response:
+    if name := accounts.named_by(request.app[NODE], request.match_info["code"]):
+        return render.page(request, "reissues/take_up.html", form=render.form_of(request), name=name)
     try:
         members.check_invite(request.app[NODE], request.match_info["code"])
     except Fault as fault:
@@ -49,8 +52,28 @@ async def show_join(request: web.Request) -> web.Response:
     return render.page(request, "join/join.html", form=form)
 
 
+async def _take_up(request: web.Request, name: str) -> web.Response:
+    """Somebody comes back with a passphrase issued anew."""
+    form = await render.submitted(request)
+    passphrase = form.passphrase()
+    status = 400
+    if not form:
+        try:
+            session = await accounts.take_up(request.app[NODE], request.match_info["code"], passphrase)
+        except Fault as fault:
+            form.refuse(fault)
+            status = status_of(fault)
+        else:
+            response = render.go("/board", "welcome_back")
+            safety.begin_session(response, request, session.token)
+            return response
+    return render.page(request, "reissues/take_up.html", form=form, name=name, status=status)
+
+
 @routes.post("/join/{code}")
 async def do_join(request: web.Request) -> web.Response:
+    if name := accounts.named_by(request.app[NODE], request.match_info["code"]):
+        return await _take_up(request, name)
     form = await render.submitted(request)
     name = form.text("name", most=40, needed=phrase("Please tell us your name."))
     passphrase = form.passphrase()

@@ -34,7 +34,11 @@ async def do_sign_in(request: web.Request) -> web.Response:
     if not form:
         try:
             session = await members.sign_in(
-                request.app[NODE], name=name, passphrase=passphrase, address=request.remote or ""
+                request.app[NODE],
+                name=name,
+                passphrase=passphrase,
+                address=request.remote or "",
+                former_too=True,
             )
         except Fault as fault:
             form.refuse(fault)

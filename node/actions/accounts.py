@@ -1,0 +1,277 @@
+"""A lost passphrase: a coordinator issues it anew, everybody sees that, and whoever it harms can contest.
+
+Nobody can open a member's key for them. So a new one is made, and a `succession` says that it carries the
+account on: in local scope, in each coalition, and with each linked neighborhood outside of those. The old
+key stays sealed under the old passphrase. Whoever still knows that signs in with it and can do one thing:
+contest. A contested step counts again once the neighborhood has said it anew and another one, which votes
+in the coalition, has said yes to that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from node import keys
+from node.actions import members
+from node.actions.acting import put, say
+from node.actions.members import MemberInvite, Session, coordinator
+from node.actions.names import neighborhood_name, person_name
+from node.actions.neighborhoods import joined
+from node.store import neighbors, people, reissues
+from protocol.errors import OurFault
+from protocol.kinds.accounts import Contest, StepState, Succession, succession_nonce
+from protocol.kinds.nodes import Profile
+from protocol.kinds.roster import Assent
+from protocol.record import Draft, Record
+from protocol.scopes import LOCAL_SCOPE, PAIR, Scope, coalition, pair
+from protocol.signing import public_key
+
+if TYPE_CHECKING:
+    from node.app import Node
+
+CODE_LIFE_S = 2 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Reissue:
+    """One step from key to key, as a person sees it. `state`: in_force, contested, settled."""
+
+    home: bytes
+    old: bytes
+    new: bytes
+    name: str
+    neighborhood: str
+    created: int
+    state: str
+    can_contest: bool
+    can_say_again: bool
+    can_assent: bool
+
+
+def reissue(node: Node, session: Session, account: bytes) -> MemberInvite:
+    """A one-time code with which one member chooses a new passphrase. Raises OurFault."""
+    coordinator(session)
+    if account == session.account_key:
+        raise OurFault("bad_input", "Another coordinator does this for you: two people look at it then.")
+    if not people.member_name(node.connection, account):
+        raise OurFault("not_found")
+    code = members.new_code()
+    now = node.now()
+    with node.records.transaction():
+        reissues.add_code(node.connection, keys.code_hash(code), account, now, now + CODE_LIFE_S)
+    return MemberInvite(code, now + CODE_LIFE_S)
+
+
+def named_by(node: Node, code: str) -> str:
+    """Whose new passphrase an open code is for, "" for any other code."""
+    account = reissues.account_of_code(node.connection, _hash(code), node.now())
+    return people.member_name(node.connection, account) if account is not None else ""
+
+
+def _hash(code: str) -> bytes:
+    return keys.code_hash(members.tidy_code(code))
+
+
+async def take_up(node: Node, code: str, passphrase: str) -> Session:
+    """Choose the new passphrase: a new key, which carries the account on. Raises OurFault("used_link")."""
+    keys.check_passphrase(passphrase)
+    if not named_by(node, code):
+        raise OurFault("used_link")
+    seed = node.random(32)
+    sealed = await keys.seal_seed(seed, passphrase)
+    return begin(node, replace_key(node, code, seed, sealed), seed)
+
+
+def begin(node: Node, account: bytes, seed: bytes) -> Session:
+    """Sign a member in with the key that was just made for them, and out everywhere else."""
+    for token in [t for t, held in node.sessions.items() if held.account_key == account]:
+        members.sign_out(node, token)
+    return members.begin_with_seed(node, people.member_of(node.connection, account), seed)
+
+
+def replace_key(node: Node, code: str, seed: bytes, sealed: keys.SealedSeed) -> bytes:
+    """Use a code up: `seed` speaks for its account from now on. Gives the account."""
+    with node.records.transaction():
+        account = reissues.use_code(node.connection, _hash(code), node.now())
+        old = reissues.signing_key(node.connection, account) if account is not None else None
+        if account is None or old is None:
+            raise OurFault("used_link")
+        fresh = public_key(seed)
+        reissues.replace_key(node.connection, account, fresh, sealed.salt, sealed.sealed, node.now())
+        _say_everywhere(node, old, fresh, (), node.stamp())
+        _carry_profile(node, seed, account)
+    return account
+
+
+def _carry_profile(node: Node, seed: bytes, account: bytes) -> None:
+    """Say the profile again with the new key: an edit of the old one would need the old key."""
+    earlier = reversed(node.records.accounts.keys((node.home, account)))
+    said = [record for own in earlier for record in node.records.by_author(node.home, own, "profile")]
+    body = next((body for record in said if (body := Profile.read(record)) is not None), None)
+    if body is not None:
+        say(node, seed, "profile", LOCAL_SCOPE, body.body(), life_days=members.PROFILE_LIFE_DAYS)
+
+
+def _scopes(node: Node) -> list[Scope]:
+    """Where somebody has to follow our accounts."""
+    found: list[Scope] = [LOCAL_SCOPE]
+    members_of_ours: set[bytes] = set()
+    for coalition_id, roster in sorted(joined(node).items()):
+        if node.home in roster.members:
+            found.append(coalition(coalition_id))
+            members_of_ours |= roster.members
+    for row in neighbors.neighbors(node.connection):
+        if row.state == "linked" and row.home not in members_of_ours:
+            found.append(pair(node.home, row.home))
+    return found
+
+
+def _say_everywhere(node: Node, old: bytes, new: bytes, contests: tuple[bytes, ...], created: int) -> None:
+    body = Succession(old=old, new=new, contests=sorted(contests) or None).body()
+    nonce = succession_nonce(old, new, contests)
+    for scope in _scopes(node):
+        say(node, None, "succession", scope, body, nonce=nonce, created=created)
+
+
+def keep_successions(node: Node) -> None:
+    """Say our successions also where somebody has come to need them: a new coalition, a new neighbor."""
+    if not node.is_set_up:
+        return
+    own = node.records.of_home(node.home, "succession")
+    wanted = _scopes(node) if own else []
+    for record in [record for record in own if record.scope == LOCAL_SCOPE]:
+        held = {other.scope for other in own if other.nonce == record.nonce}
+        for scope in wanted:
+            if scope not in held:
+                say(node, None, "succession", scope, record.body, nonce=record.nonce, created=record.created)
+
+
+def all_reissues(node: Node, session: Session) -> list[Reissue]:
+    """Every re-issue that this node knows of, ours and others', the newest first."""
+    steps = sorted(node.records.accounts.steps, key=lambda step: (-step.created, step.home, step.new))
+    return [_seen(node, session, step) for step in steps]
+
+
+def _seen(node: Node, session: Session, step: StepState) -> Reissue:
+    ours = step.home == node.home
+    account = node.records.accounts.account(step.home, step.old)
+    contested = bool(step.open_contests)
+    settled = not contested and bool(_contests_of(node, step))
+    mine = ours and bool(session.seed) and public_key(session.seed) in (step.old, step.new)
+    return Reissue(
+        home=step.home,
+        old=step.old,
+        new=step.new,
+        name=person_name(node, *account),
+        neighborhood=neighborhood_name(node, step.home),
+        created=step.created,
+        state="contested" if contested else "settled" if settled else "in_force",
+        can_contest=mine and not contested,
+        can_say_again=ours and contested and session.role == "coordinator" and not _said_again(node, step),
+        can_assent=contested and session.role == "coordinator" and bool(_to_assent(node, step)),
+    )
+
+
+def _contests_of(node: Node, step: StepState) -> list[Record]:
+    contests = node.records.of_home(step.home, "contest")
+    return [c for c in contests if (c.body.get("old"), c.body.get("new")) == (step.old, step.new)]
+
+
+def _said_again(node: Node, step: StepState) -> bool:
+    """Whether a succession of this step cites a contest by each key that contests it."""
+    cited: set[bytes] = set()
+    for record_id in step.successions:
+        record = node.records.get(record_id)
+        said = Succession.read(record) if record is not None else None
+        cited.update(said.contests or () if said is not None else ())
+    contests = _contests_of(node, step)
+    answered = {contest.author for contest in contests if contest.id in cited}
+    return all(contest.author in answered for contest in contests if contest.id in step.open_contests)
+
+
+def _to_assent(node: Node, step: StepState) -> list[Record]:
+    """Successions of another home in our coalitions that cite contests and wait for another voter's yes."""
+    if step.home == node.home:
+        return []
+    ours = {record.body.get("epoch") for record in node.records.of_home(node.home, "assent")}
+    found = []
+    for record_id in step.successions:
+        record = node.records.get(record_id)
+        said = Succession.read(record) if record is not None else None
+        if record is None or said is None or not said.contests or record.id in ours:
+            continue
+        roster = joined(node).get(record.scope[-1]) if len(record.scope) == 2 else None
+        if roster is not None and node.home in roster.voters:
+            found.append(record)
+    return found
+
+
+def _step(node: Node, home: bytes, old: bytes, new: bytes) -> StepState:
+    for step in node.records.accounts.steps:
+        if (step.home, step.old, step.new) == (home, old, new):
+            return step
+    raise OurFault("not_found")
+
+
+def contest(node: Node, session: Session, home: bytes, old: bytes, new: bytes) -> None:
+    """Say that a re-issue is wrong, with the key of this session. Raises OurFault("not_yours")."""
+    if not _seen(node, session, _step(node, home, old, new)).can_contest:
+        raise OurFault("not_yours")
+    contest_with(node, session.seed, home, old, new)
+
+
+def contest_on_paper(node: Node, words: list[str], home: bytes, old: bytes, new: bytes) -> None:
+    """The same with a key brought on paper, of a member of this or of any other neighborhood.
+
+    Raises OurFault: bad_code for the words, not_yours where the key is not of that account.
+    """
+    seed = keys.recovery_seed(words)
+    accounts = node.records.accounts
+    account = accounts.account(home, old)
+    if public_key(seed) not in {old, new, *accounts.keys(account)}:
+        raise OurFault("not_yours", "The key on this paper has nothing to do with that account.")
+    contest_with(node, seed, home, old, new)
+
+
+def contest_with(node: Node, seed: bytes, home: bytes, old: bytes, new: bytes) -> None:
+    """Sign a contest in every scope in which the step was said and that we share."""
+    step = _step(node, home, old, new)
+    scopes = dict.fromkeys(
+        record.scope for id_ in step.successions if (record := node.records.get(id_)) is not None
+    )
+    body = Contest(old=old, new=new).body()
+    with node.records.transaction():
+        for scope in scopes:
+            if scope[0] == PAIR and home not in scope[1:]:
+                continue
+            draft = Draft("contest", scope, public_key(seed), home, node.random(16), node.stamp(), None, body)
+            put(node, draft.sign([seed]))
+
+
+def say_again(node: Node, session: Session, old: bytes, new: bytes) -> None:
+    """Stand by a contested re-issue: it counts once another voter of the coalition says yes to this."""
+    coordinator(session)
+    step = _step(node, node.home, old, new)
+    if not _seen(node, session, step).can_say_again:
+        raise OurFault("no_longer_possible")
+    by_author = {c.author: c.id for c in _contests_of(node, step) if c.id in step.open_contests}
+    with node.records.transaction():
+        _say_everywhere(node, old, new, tuple(sorted(by_author.values())), node.stamp())
+
+
+def assent(node: Node, session: Session, home: bytes, old: bytes, new: bytes) -> None:
+    """As another neighborhood: yes, we have looked into it, and the re-issue is right."""
+    coordinator(session)
+    waiting = _to_assent(node, _step(node, home, old, new))
+    if not waiting:
+        raise OurFault("no_longer_possible")
+    with node.records.transaction():
+        for record in waiting:
+            say(node, None, "assent", record.scope, Assent(epoch=record.id).body())
+
+
+async def paper_key(node: Node, session: Session, passphrase: str) -> list[str]:
+    """The 24 words of this member's own key, to keep on paper. Raises OurFault("wrong_passphrase")."""
+    row = people.member_of(node.connection, session.account_key)
+    return keys.words_of(await keys.open_seed(keys.SealedSeed(row.salt, row.sealed_seed), passphrase))

@@ -1,0 +1,71 @@
+"""SQL over passphrases issued anew: their one-time codes, and the keys that they replaced."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FormerKey:
+    """A key that a member signed with before. It lies sealed, for its owner to contest what replaced it."""
+
+    key: bytes
+    salt: bytes
+    sealed_seed: bytes
+
+
+def add_code(
+    connection: sqlite3.Connection, code_hash: bytes, account: bytes, made: int, expires: int
+) -> None:
+    """Write a code down by its hash. An unused one for the same account is replaced."""
+    connection.execute("DELETE FROM reissues WHERE account = ? AND used IS NULL", (account,))
+    connection.execute(
+        "INSERT INTO reissues (code_hash, account, made, expires) VALUES (?, ?, ?, ?)",
+        (code_hash, account, made, expires),
+    )
+
+
+def account_of_code(connection: sqlite3.Connection, code_hash: bytes, now: int) -> bytes | None:
+    """For whom an open code is."""
+    row = connection.execute(
+        "SELECT account FROM reissues WHERE code_hash = ? AND used IS NULL AND expires > ?", (code_hash, now)
+    ).fetchone()
+    return row[0] if row else None
+
+
+def use_code(connection: sqlite3.Connection, code_hash: bytes, now: int) -> bytes | None:
+    """Use a code up: for whom it was, or None where it no longer can be used."""
+    account = account_of_code(connection, code_hash, now)
+    connection.execute("UPDATE reissues SET used = ? WHERE code_hash = ?", (now, code_hash))
+    return account
+
+
+def signing_key(connection: sqlite3.Connection, account: bytes) -> bytes | None:
+    """The key with which a member signs now."""
+    row = connection.execute("SELECT signing_key FROM members WHERE key = ?", (account,)).fetchone()
+    return row[0] if row else None
+
+
+def replace_key(
+    connection: sqlite3.Connection, account: bytes, fresh: bytes, salt: bytes, sealed_seed: bytes, now: int
+) -> None:
+    """Let a member sign with `fresh` from now on; the key before it is kept, sealed as it was."""
+    connection.execute(
+        "INSERT INTO former_keys (key, account, salt, sealed_seed, replaced)"
+        " SELECT signing_key, key, salt, sealed_seed, ? FROM members WHERE key = ?",
+        (now, account),
+    )
+    connection.execute(
+        "UPDATE members SET signing_key = ?, salt = ?, sealed_seed = ? WHERE key = ?",
+        (fresh, salt, sealed_seed, account),
+    )
+
+
+def former_keys(connection: sqlite3.Connection, account: bytes, most: int) -> list[FormerKey]:
+    """The keys that a member signed with before, the latest first."""
+    rows = connection.execute(
+        "SELECT key, salt, sealed_seed FROM former_keys WHERE account = ? ORDER BY replaced DESC LIMIT ?",
+        (account, most),
+    )
+    return [FormerKey(*row) for row in rows]
