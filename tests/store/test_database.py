@@ -57,7 +57,9 @@ def test_how_it_is_opened(tmp_path: Path, in_memory: bool) -> None:
     assert pragma("journal_mode") == ("memory" if in_memory else "wal")
     if not in_memory:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [row[0] for row in connection.execute("SELECT name FROM _sqlite_migrations")] == NAMES
+    assert [
+        row[0] for row in connection.execute("SELECT name FROM _sqlite_migrations ORDER BY rowid")
+    ] == NAMES
 
 
 def test_a_newer_version_is_refused_and_nothing_changed(tmp_path: Path) -> None:
