@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 
 from node import VERSION
-from node.actions import hours, importing, members, neighborhoods, posts, setup
+from node.actions import hours, importing, members, neighborhoods, posts, recovery, setup
 from node.actions.members import Session
 from node.app import Node
 from node.importing import AnswerDraft
 from node.plain import plain, post_item
-from node.store import health
+from node.store import aside, health
 from protocol.errors import OurFault
 
 COMMANDS: dict[str, Callable[..., Any]] = {}
@@ -298,6 +298,32 @@ async def coalition_join(node: Node, *, who: str, passphrase: str, code: str) ->
     """Use an invitation code that another neighborhood made. Needs a running node, which calls the other."""
     async with signed_in(node, who, passphrase) as session:
         return {"joined": await neighborhoods.enter_code(node, session, code)}
+
+
+# recovery: the words are the authority, not a member's passphrase
+
+
+@command
+def recover_status(node: Node) -> dict[str, Any]:
+    """Which sheets there are, and how many records of ours wait under an earlier key."""
+    found: dict[str, Any] = plain(recovery.policy(node))
+    return found | {"aside": aside.count_own(node.connection, node.home, node.node_keys.public)}
+
+
+@command
+async def recover_key(node: Node, *, sheets: list[str]) -> dict[str, Any]:
+    """A new node key, by the words of enough sheets."""
+    signed = await recovery.replace_key(node, sheets)
+    return {"signed": signed, "aside": recover_status(node)["aside"]}
+
+
+@command
+def recover_sheets(node: Node, *, sheets: list[str], kind: str, number: int) -> list[dict[str, Any]]:
+    """New sheets: all of a `kind`, or, with kind "", a new one for sheet `number`."""
+    if kind in ("one", "three_of_five"):
+        found: list[dict[str, Any]] = plain(recovery.replace_sheets(node, sheets, kind))  # type: ignore[arg-type]
+        return found
+    return [plain(recovery.replace_one_sheet(node, sheets, number))]
 
 
 # import

@@ -67,3 +67,32 @@ def room_aside(connection: sqlite3.Connection, scope: bytes, home: bytes) -> boo
     """Whether one more record of `home` in `scope` may be kept aside."""
     sql = "SELECT count(*) FROM records WHERE scope = ? AND home = ? AND status = 1"
     return bool(connection.execute(sql, (scope, home)).fetchone()[0] < ASIDE_MAX)
+
+
+def of_members(connection: sqlite3.Connection, home: bytes, key: bytes, count: int) -> list[bytes]:
+    """Messages of ours kept aside under another key than `key` that a present member signed, oldest first."""
+    rows = connection.execute(
+        "SELECT message FROM records WHERE status = 1 AND home = ? AND home_key != ?"
+        " AND author IN (SELECT key FROM members) ORDER BY seq LIMIT ?",
+        (home, key, count),
+    )
+    return [row[0] for row in rows]
+
+
+def settle(connection: sqlite3.Connection, record_id: bytes, message: bytes | None, home_key: bytes) -> None:
+    """Of a record kept aside: keep it under its new signature, or (None) drop it."""
+    if message is None:
+        connection.execute("DELETE FROM records WHERE id = ? AND status = 1", (record_id,))
+    else:
+        connection.execute(
+            "UPDATE records SET message = ?, home_key = ? WHERE id = ? AND status = 1",
+            (message, home_key, record_id),
+        )
+
+
+def count_own(connection: sqlite3.Connection, home: bytes, key: bytes) -> int:
+    """How many records of ours are kept aside under another key than `key`."""
+    found = connection.execute(
+        "SELECT count(*) FROM records WHERE status = 1 AND home = ? AND home_key != ?", (home, key)
+    )
+    return int(found.fetchone()[0])
