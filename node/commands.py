@@ -20,7 +20,7 @@ from node.actions.members import Session
 from node.app import Node
 from node.importing import AnswerDraft
 from node.plain import plain, post_item
-from node.store import aside, health
+from node.store import health
 from protocol.errors import OurFault
 
 COMMANDS: dict[str, Callable[..., Any]] = {}
@@ -305,16 +305,16 @@ async def coalition_join(node: Node, *, who: str, passphrase: str, code: str) ->
 
 @command
 def recover_status(node: Node) -> dict[str, Any]:
-    """Which sheets there are, and how many records of ours wait under an earlier key."""
+    """Which sheets there are, and what of ours waits under an earlier key."""
     found: dict[str, Any] = plain(recovery.policy(node))
-    return found | {"aside": aside.count_own(node.connection, node.home, node.node_keys.public)}
+    return found | {"rest": plain(recovery.rest(node)), "key_is_current": node.key_is_current}
 
 
 @command
 async def recover_key(node: Node, *, sheets: list[str]) -> dict[str, Any]:
     """A new node key, by the words of enough sheets."""
     signed = await recovery.replace_key(node, sheets)
-    return {"signed": signed, "aside": recover_status(node)["aside"]}
+    return {"signed": signed, "rest": plain(recovery.rest(node))}
 
 
 @command
@@ -324,6 +324,17 @@ def recover_sheets(node: Node, *, sheets: list[str], kind: str, number: int) -> 
         found: list[dict[str, Any]] = plain(recovery.replace_sheets(node, sheets, kind))  # type: ignore[arg-type]
         return found
     return [plain(recovery.replace_one_sheet(node, sheets, number))]
+
+
+@command
+async def recover_decide(
+    node: Node, *, who: str, passphrase: str, author: str, kind: str, keep: bool
+) -> dict[str, Any]:
+    """Sign anew, or drop, what waits of one author (how its id begins) and kind."""
+    async with signed_in(node, who, passphrase) as session:
+        waiting = [one.author for one in recovery.rest(node) if one.kind == kind]
+        whole = _by_id("records that wait", author, list(dict.fromkeys(waiting)))
+        return {"count": recovery.decide(node, session, whole, kind, keep)}
 
 
 # import

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node import sheets
 from node.actions import standings
 from node.actions.acting import put
+from node.actions.members import Session, coordinator
 from node.keys import NodeKeys, new_node_keys
 from node.sheets import Kind, Policy, Sheet
-from node.store import aside
+from node.store import aside, people
 from protocol.errors import OurFault
 from protocol.introduction import KEY_RECORDS_MAX
 from protocol.kinds.keys import KeyChain, RecoveryPolicy, Rotation
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from node.app import Node
 
 SIGNED_AT_ONCE = 50  # records in one transaction, so that the page is not held up
+FORMER_KEYS_MAX = 10_000  # fit into one question to SQLite
 
 
 def own_chain(node: Node) -> KeyChain:
@@ -123,9 +126,21 @@ def sign_some_anew(node: Node) -> int | None:
     """The same for the next few; None where nothing was left."""
     if not node.key_is_current:
         return None
-    messages = aside.of_members(node.connection, node.home, node.node_keys.public, SIGNED_AT_ONCE)
-    if not messages:
-        return None
+    own = node.node_keys.public
+    messages = aside.of_members(node.connection, node.home, own, _former_keys(node), SIGNED_AT_ONCE)
+    return _sign(node, messages) if messages else None
+
+
+def _former_keys(node: Node) -> list[bytes]:
+    """The earlier keys of members' accounts, as far as their successions are in force."""
+    accounts = node.records.accounts
+    found: dict[bytes, None] = {}
+    for key, _ in people.member_names(node.connection) if accounts.before else ():
+        found |= dict.fromkeys(accounts.keys(accounts.account(node.home, key)))
+    return list(found)[:FORMER_KEYS_MAX]
+
+
+def _sign(node: Node, messages: Sequence[bytes]) -> int:
     seed, entered = node.node_keys.seed, 0
     with node.records.transaction():
         for message in messages:
@@ -138,3 +153,50 @@ def sign_some_anew(node: Node) -> int | None:
                 gone = outcome in ("superseded", "erased", "held")
                 aside.settle(node.connection, held.id, None if gone else fresh, node.node_keys.public)
     return entered
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Records under an earlier key that wait for a coordinator. `author` is our own id for our own acts."""
+
+    author: bytes
+    name: str
+    kind: str
+    count: int
+
+
+def rest(node: Node) -> list[Rest]:
+    """What nobody has signed anew: our own acts, and words of people who are not members here (any more)."""
+    own = node.node_keys.public
+    return [
+        Rest(author, "" if author == node.home else _name_shown(node, author, kind), kind, count)
+        for author, kind, count in aside.rest(node.connection, node.home, own)
+    ]
+
+
+def _name_shown(node: Node, author: bytes, kind: str) -> str:
+    held = aside.of_author(node.connection, node.home, node.node_keys.public, author, kind)
+    names = [parse(message).body.get("name") for _, message in held]
+    return next((name[:40] for name in reversed(names) if isinstance(name, str) and name), "")
+
+
+def decide(node: Node, session: Session, author: bytes, kind: str, keep: bool) -> int:
+    """A coordinator's decision on one line of `rest`: sign all anew, or drop them. Gives how many.
+
+    Raises OurFault: not_allowed, not_found, key_replaced.
+    """
+    coordinator(session)
+    if not node.key_is_current:
+        raise OurFault("key_replaced")
+    held = aside.of_author(node.connection, node.home, node.node_keys.public, author, kind)
+    if not held:
+        raise OurFault("not_found")
+    with node.records.transaction():
+        if keep:
+            _sign(node, [message for _, message in held])
+            while sign_some_anew(node) is not None:
+                pass  # a succession may have made more keys those of a member
+        else:
+            for record_id, _ in held:
+                aside.settle(node.connection, record_id, None, b"")
+    return len(held)

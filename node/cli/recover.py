@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from node.cli import show
-from node.cli.common import Commands, call, data_option, has_terminal, json_option, print_json
+from node.cli.common import (
+    Commands,
+    acting,
+    as_options,
+    call,
+    data_option,
+    has_terminal,
+    json_option,
+    print_json,
+)
 from protocol.errors import OurFault
 
 
@@ -51,7 +60,9 @@ def status(as_json: bool) -> None:
         print_json(found)
         return
     show.say(f"{found['needed']} of {found['count']} recovery sheets are needed for a new key.")
-    show.say(f"Records under an earlier key that nobody has signed anew: {found['aside']}.")
+    if not found["key_is_current"]:
+        show.say("This node's key was replaced on another machine. Nothing it signs counts any more.")
+    _show_rest(found["rest"])
 
 
 @recover.command()
@@ -65,8 +76,31 @@ def key(words_file: str | None, as_json: bool) -> None:
         print_json(done)
         return
     show.say(f"The node has a new key. Records signed anew: {done['signed']}.")
-    if done["aside"]:
-        show.say(f"{done['aside']} more were not signed by a present member and are kept aside.")
+    _show_rest(done["rest"])
+
+
+def _show_rest(rest: list[dict[str, Any]]) -> None:
+    if not rest:
+        return
+    show.say("\nSigned with an earlier key, by nobody who is a member now. A coordinator decides on these:\n")
+    rows = [(one["author"][: show.ID_CHARS], one["name"], one["kind"], str(one["count"])) for one in rest]
+    show.table(["Author", "Shown name", "Kind", "Records"], rows)
+    show.say("\nWith: barnraise recover decide AUTHOR KIND --sign (or --drop) --as NAME")
+
+
+@recover.command()
+@click.argument("author")
+@click.argument("kind")
+@data_option
+@as_options
+@click.option("--sign/--drop", "keep", required=True, default=None, help="Sign them anew, or drop them.")
+def decide(author: str, kind: str, keep: bool) -> None:
+    """Decide on records under an earlier key: AUTHOR and KIND as “barnraise recover status” shows them.
+
+    A thief could have made any of them. Sign only what you know. What is dropped is gone from this node.
+    """
+    done = call("recover_decide", **acting(), author=author, kind=kind, keep=keep)
+    show.say(f"{'Signed anew' if keep else 'Dropped'}: {done['count']}.")
 
 
 @recover.command()

@@ -38,7 +38,7 @@ async def test_a_new_key_while_the_node_runs_then_five_sheets_while_it_does_not(
     assert refused.exit == 1 and "Word 24, “zzzz”" in refused.err and read_node_keys(data) == before
     async with running(data):
         done = await person.asks("recover", "key", "--words", words_in(tmp_path, sheet), "--json")
-    assert done.json == {"signed": 1, "aside": 0}  # her profile
+    assert done.json == {"signed": 1, "rest": []}  # her profile
     after = read_node_keys(data)
     assert after is not None and before is not None and not (data / NEXT_KEY_FILE_NAME).exists()
     assert after.public != before.public and after.noise_private != before.noise_private

@@ -5,7 +5,6 @@ from __future__ import annotations
 from node import sheets
 from node.actions import hours, posts, promises, recovery
 from node.keys import new_node_keys
-from node.store import aside
 from protocol.errors import OurFault
 from tests.sim.invariants import always, rows, settled
 from tests.sim.world import Place, World
@@ -68,6 +67,9 @@ def test_a_stolen_node_is_replaced() -> None:
             lambda place=place: current(place, riverbend) == current(riverbend, riverbend), 90, "they follow"
         )
         world.until(lambda place=place: place.connected(riverbend), 60, "and hear the one with the new key")
+    (lie,) = [one for one in recovery.rest(riverbend.node) if one.kind == "post"] or [None]
+    if lie is not None:  # it had come over before the key was replaced
+        assert recovery.decide(riverbend.node, riverbend.coordinator, lie.author, "post", keep=False) == 1
     world.until(lambda: not thief.node.connected, 60, "nobody speaks with the thief")
     if thief.node.key_is_current:  # it may not even know yet
         thief.post("Another lie")
@@ -110,7 +112,7 @@ def test_three_of_five_sheets_and_no_two() -> None:
     assert riverbend.node.node_keys.public != old and riverbend.node.key_is_current
     world.until(lambda: current(oak, riverbend) == riverbend.node.node_keys.public, 60, "Oak follows")
     settled(world)
-    assert aside.count_own(riverbend.node.connection, riverbend.home, riverbend.node.node_keys.public) <= 1
+    assert recovery.rest(riverbend.node) == []
 
 
 def test_a_lost_sheet_is_replaced_and_counts_no_more() -> None:
@@ -125,4 +127,23 @@ def test_a_lost_sheet_is_replaced_and_counts_no_more() -> None:
         assert "was replaced" in fault.sentence
     replace_key(riverbend, one[0], one[4], " ".join(word[:4].upper() for word in fresh.words))
     assert riverbend.node.node_keys.public != key
+    always(world)
+
+
+def test_what_no_member_signed_waits_for_a_coordinator() -> None:
+    world = World("the rest")
+    (riverbend,) = world.places("riverbend")
+    walter = riverbend.member("Walter")
+    riverbend.post("A ride", by=walter, where="here")
+    riverbend.node.connection.execute("DELETE FROM members WHERE key = ?", (walter.account_key,))
+    replace_key(riverbend, *riverbend.sheets)
+    found = {one.kind: one for one in recovery.rest(riverbend.node) if one.author == walter.account_key}
+    assert "post" in found and "A ride" not in riverbend.board()
+    for one in found.values():
+        recovery.decide(riverbend.node, riverbend.coordinator, one.author, one.kind, one.kind == "post")
+    assert recovery.rest(riverbend.node) == [] and "A ride" in riverbend.board()
+    try:
+        recovery.decide(riverbend.node, walter, walter.account_key, "post", True)
+    except OurFault as fault:
+        assert fault.code == "not_allowed"
     always(world)
