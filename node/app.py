@@ -55,6 +55,7 @@ class Node:
             self._release()
             raise
         self.memory = memory
+        self._staged: node_keys.NodeKeys | None = None
         self.records = Records(self.connection, self.today)
         self.records.on_new = self._new
         self.on_new: list[Callable[[list[Record]], None]] = []
@@ -76,6 +77,7 @@ class Node:
         home = self.setting("home")
         if home:
             self.records.own_home = bytes.fromhex(home)
+            self._settle_staged_keys()
 
     def close(self) -> None:
         """Close the database and let go of the folder."""
@@ -154,6 +156,43 @@ class Node:
         self.set_setting("home", home.hex())
         self.records.own_home = home
 
+    def stage(self, keys: node_keys.NodeKeys) -> None:
+        """Write keys down before a rotation names them: whatever happens then, they are not lost."""
+        self._staged = keys
+        if not self.memory:
+            node_keys.stage_node_keys(self.settings.data, keys)
+
+    def take_staged(self) -> None:
+        """The rotation that names the staged keys is stored: from now on they sign."""
+        assert self._staged is not None
+        if not self.memory:
+            node_keys.promote_node_keys(self.settings.data)
+        self.keys, self._staged = self._staged, None
+
+    def drop_staged(self) -> None:
+        """The rotation was refused."""
+        self._staged = None
+        if not self.memory:
+            node_keys.drop_staged_keys(self.settings.data)
+
+    def _settle_staged_keys(self) -> None:
+        """After a stop between writing new keys down and taking them up: the stored chain decides."""
+        if self.memory:
+            return
+        self._staged = node_keys.read_node_keys(self.settings.data, node_keys.NEXT_KEY_FILE_NAME)
+        if self._staged is not None:
+            chain = self.records.known.chains.get(self.home)
+            if chain is not None and chain.current == self._staged.public:
+                self.take_staged()
+            else:
+                self.drop_staged()
+
+    @property
+    def key_is_current(self) -> bool:
+        """Whether what this node signs counts: its key has not been replaced, as far as it knows."""
+        chain = self.records.known.chains.get(self.records.own_home)
+        return self.keys is not None and (chain is None or chain.current == self.keys.public)
+
     @property
     def node_keys(self) -> node_keys.NodeKeys:
         """The node's secrets. Raises OurFault("not_set_up")."""
@@ -167,7 +206,7 @@ class Node:
         return list(json.loads(self.setting("addresses") or "[]"))
 
     def _new(self, records: list[Record]) -> None:
-        if self.is_set_up and self.keys is not None:
+        if self.is_set_up and self.key_is_current:
             keep_standings(self, records)
         for listener in self.on_new:
             listener(records)

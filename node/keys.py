@@ -26,6 +26,7 @@ from protocol.errors import OurFault, WorldFault
 from protocol.signing import public_key
 
 KEY_FILE_NAME = "node.key"
+NEXT_KEY_FILE_NAME = "node.key.next"
 PASSPHRASE_LENGTH_MIN = 8
 PASSPHRASE_LENGTH_MAX = 200
 _MEMORY_BYTES = 64 * 1024 * 1024
@@ -50,20 +51,45 @@ def new_node_keys(random: Callable[[int], bytes] = secrets.token_bytes) -> NodeK
     return NodeKeys(random(32), random(32))
 
 
-def write_node_keys(folder: Path, keys: NodeKeys) -> None:
+def write_node_keys(folder: Path, keys: NodeKeys, name: str = KEY_FILE_NAME) -> None:
     """Write the key file, complete or not at all, readable by its owner only."""
-    target, fresh = folder / KEY_FILE_NAME, folder / (KEY_FILE_NAME + ".new")
+    target, fresh = folder / name, folder / (name + ".new")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as file:
         json.dump({"node_seed": keys.seed.hex(), "noise_private": keys.noise_private.hex()}, file)
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(target)
+    _sync_folder(folder)
 
 
-def read_node_keys(folder: Path) -> NodeKeys | None:
+def stage_node_keys(folder: Path, keys: NodeKeys) -> None:
+    """Keep the keys that a rotation is about to name. They count once the rotation is stored."""
+    write_node_keys(folder, keys, NEXT_KEY_FILE_NAME)
+
+
+def promote_node_keys(folder: Path) -> None:
+    """The rotation is stored: its keys are the node's."""
+    (folder / NEXT_KEY_FILE_NAME).replace(folder / KEY_FILE_NAME)
+    _sync_folder(folder)
+
+
+def drop_staged_keys(folder: Path) -> None:
+    """The rotation was not stored: nobody will ever know of its keys."""
+    (folder / NEXT_KEY_FILE_NAME).unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_node_keys(folder: Path, name: str = KEY_FILE_NAME) -> NodeKeys | None:
     """The keys in the folder's key file, None where there is none. Raises WorldFault("damaged_data")."""
-    path = folder / KEY_FILE_NAME
+    path = folder / name
     if not path.exists():
         return None
     try:
@@ -139,6 +165,11 @@ def recovery_seed(words: list[str]) -> bytes:
 def _words() -> Mnemonic:
     """The BIP39 list, read from its file once."""
     return Mnemonic("english")
+
+
+def word_list() -> list[str]:
+    """The 2,048 recovery words, in their order."""
+    return list(_words().wordlist)
 
 
 def six_words(home: bytes) -> str:

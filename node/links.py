@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
 
-from node.actions import accounts, standings
+from node.actions import accounts, recovery, standings
 from node.parcels import Parcels
 from node.port import StorePort
 from node.settings import Settings
@@ -124,6 +124,8 @@ class Links:
         node.poke = self._poke
         node.join_by_code = self._join_by_code
         self._check_addresses()
+        while recovery.sign_some_anew(node) is not None:
+            pass  # what a stop had interrupted
         standings.keep_all_standings(node)
         self._keep_word()
         await self.runner.start()
@@ -175,6 +177,7 @@ class Links:
         self.node.introduced[home] = key_records
         while len(self.node.introduced) > INTRODUCED_MAX:
             del self.node.introduced[next(iter(self.node.introduced))]
+        self.port.introduced(home)
 
     # what happens here
 
@@ -198,6 +201,9 @@ class Links:
                 self.runner.event(events.Call(address))
                 return
             self.runner.event(events.Changed(home))
+        elif what == "keys_changed":
+            self.runner.end.noise_private = self.node.node_keys.noise_private
+            self.runner.event(events.Renewed())
         else:
             self.runner.event(events.Changed(details.get("home")))
 

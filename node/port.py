@@ -140,6 +140,17 @@ class StorePort:
             neighbors.heard(self.node.connection, home, name[:NAME_MAX], self.node.now())
             self._take_keys(home)
 
+    def introduced(self, home: bytes) -> None:
+        """`home` greeted us. A new key of a home that we have to do with counts from here on, not from its
+        first frame: until then whoever stole the earlier one could greet us in its place."""
+        if home in self.node.records.known.wanted:
+            with self.node.records.transaction():
+                self._take_keys(home)
+
+    def current_key(self, home: bytes) -> bytes | None:
+        chain = self.node.records.known.chains.get(home)
+        return chain.current if chain is not None else None
+
     def _take_keys(self, home: bytes) -> None:
         """Put the key records that `home` showed in its handshake through the door."""
         for message in self.node.introduced.get(home, ()):

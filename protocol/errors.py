@@ -58,6 +58,7 @@ SENTENCES: dict[str, str] = {
     "queue_full": "More is waiting than this node can hold. It will go on by itself when there is room.",
     "link_timeout": "The other side was silent for too long.",
     "duplicate_link": "The two nodes are already linked.",
+    "key_changed": "The neighborhood's key was replaced, so it calls again with the new one.",
     "not_linked": "The two neighborhoods have not approved each other.",
     "unknown_invite": "This invitation is unknown, used up or expired.",
     "bad_reconciliation": "The other side's comparison of records cannot be read.",
@@ -77,6 +78,10 @@ SENTENCES: dict[str, str] = {
     "no_longer_possible": "This has changed in the meantime, so that step is no longer possible.",
     "bad_csv": "This file cannot be read as a table of form answers.",
     "bad_code": "This code cannot be read. Check that it was copied whole.",
+    "bad_sheet": "These are not the 24 words of a recovery sheet. Check each word.",
+    "more_sheets": "More recovery sheets are needed.",
+    "no_former_node": "The other node does not know the neighborhood of these recovery sheets.",
+    "key_replaced": "This node's key was replaced on another machine. Nothing it signs counts any more.",
     "too_many_tries": "Too many tries. Please wait a little.",
     # world
     "port_in_use": "The port is already in use by another program.",

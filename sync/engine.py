@@ -33,6 +33,7 @@ class LinkUp:
     initiator: bool
     handshake_hash: bytes
     invite_id: bytes | None = None
+    node_key: bytes = b""  # with which the other side proved who it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +97,18 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """Our own key was replaced: who greeted us under the earlier one is to greet us again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     pass
 
 
-Event: TypeAlias = LinkUp | LinkDown | FrameIn | DialFailed | NewRecords | Changed | Seen | Join | Call | Tick
+Event: TypeAlias = (
+    LinkUp | LinkDown | FrameIn | DialFailed | NewRecords | Changed | Seen | Join | Call | Renewed | Tick
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +210,9 @@ class Engine:
                 self._join(event)
             case Call():
                 self._effects.append(Dial(event.address, None))
+            case Renewed():
+                for link in list(self.sessions):
+                    self._close(link, "key_changed", now)
             case Tick():
                 self._tick(now)
 
@@ -216,6 +227,10 @@ class Engine:
     def _up(self, event: LinkUp, now: float) -> None:
         if event.initiator:
             self.peers.answered(event.home)
+        current = self.port.current_key(event.home)
+        if event.node_key and current not in (None, event.node_key):  # replaced while we were greeted
+            self._effects.append(Close(event.link, "old_key"))
+            return
         if self._is_surplus(event):
             return
         session = Session(
@@ -224,6 +239,7 @@ class Engine:
             initiator=event.initiator,
             handshake_hash=event.handshake_hash,
             invite_id=event.invite_id,
+            node_key=event.node_key,
             since=now,
         )
         if event.initiator and event.invite_id is not None:
@@ -303,6 +319,7 @@ class Engine:
             self._send(link, session.announce(ours if link == self._origin else records, now))
 
     def _changed(self, home: bytes | None, now: float) -> None:
+        self._end_replaced(now)
         self.peers.want(self.port.wanted())
         if home is not None:
             self.peers.hurry(home, now)
@@ -311,6 +328,13 @@ class Engine:
                 self._send(link, session.look_again(now))
             except TheirFault as fault:
                 self._close(link, fault.code, now)
+
+    def _end_replaced(self, now: float) -> None:
+        """End links that were greeted with a key which has been replaced since: a thief may be at the end."""
+        for link, session in list(self.sessions.items()):
+            current = self.port.current_key(session.peer)
+            if session.node_key and current is not None and current != session.node_key:
+                self._close(link, "old_key", now)
 
     def _tick(self, now: float) -> None:
         for link, session in list(self.sessions.items()):

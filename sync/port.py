@@ -80,6 +80,10 @@ class Port(Protocol):
         """A link to `home` is up and said hello."""
         ...
 
+    def current_key(self, home: bytes) -> bytes | None:
+        """The node key of `home` in force, as far as it is held."""
+        ...
+
     def knows(self, home: bytes) -> bool:
         """Whether a person decided anything about `home`, or it is in a coalition with us."""
         ...

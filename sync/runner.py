@@ -117,6 +117,7 @@ class Runner:
                     link.initiator,
                     link.handshake_hash,
                     link.invite_id,
+                    link.peer.node_key,
                 )
             )
             async for frame in link:

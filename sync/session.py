@@ -53,6 +53,7 @@ class Session:
     handshake_hash: bytes
     invite_id: bytes | None
     since: float
+    node_key: bytes = b""  # with which the peer greeted us
     exchange: Exchange = field(init=False)
     hello: dict[int, Any] | None = None
     their_blinds: frozenset[bytes] = frozenset()

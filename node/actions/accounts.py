@@ -136,7 +136,7 @@ def _say_everywhere(node: Node, old: bytes, new: bytes, contests: tuple[bytes, .
 
 def keep_successions(node: Node) -> None:
     """Say our successions also where somebody has come to need them: a new coalition, a new neighbor."""
-    if not node.is_set_up:
+    if not node.is_set_up or not node.key_is_current:
         return
     own = node.records.of_home(node.home, "succession")
     wanted = _scopes(node) if own else []

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from node import keys
 from node.actions import members
 from node.actions.acting import put
+from node.sheets import Kind, Sheet, new_sheets
 from protocol.errors import OurFault
-from protocol.kinds.keys import Inception, RecoveryPolicy, recovery_hash
+from protocol.kinds.keys import Inception
 from protocol.record import Draft
 from protocol.scopes import KEYS_SCOPE
-from protocol.signing import public_key
 
 if TYPE_CHECKING:
     from node.app import Node
@@ -24,10 +24,10 @@ NEIGHBORHOOD_LENGTH_MAX = 60
 
 @dataclass(frozen=True, slots=True)
 class SetUp:
-    """What a coordinator gets once: their session, and the words for the recovery sheet."""
+    """What a coordinator gets once: their session, and the recovery sheets."""
 
     session: members.Session
-    recovery_words: list[str]
+    sheets: list[Sheet]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ async def set_up(
     name: str,
     passphrase: str,
     language: str,
+    sheets: Kind = "one",
 ) -> SetUp:
     """Found the neighborhood: node keys, inception, first coordinator; uses the link up."""
     check_setup(node, token)
@@ -96,7 +97,9 @@ async def set_up(
     seed = node.random(32)
     sealed = await keys.seal_seed(seed, passphrase)
     check_setup(node, token)  # two people may have opened the link at once
-    done = found(node, seed, sealed, neighborhood=title, area=area, name=name, language=language)
+    done = found(
+        node, seed, sealed, neighborhood=title, area=area, name=name, language=language, sheets=sheets
+    )
     node.poke("set_up", {})
     return done
 
@@ -110,14 +113,12 @@ def found(
     area: str,
     name: str,
     language: str,
+    sheets: Kind = "one",
 ) -> SetUp:
     """The neighborhood's first records, by a coordinator whose key is made and sealed already."""
-    words = keys.new_recovery_words(node.random)
-    recovery = public_key(keys.recovery_seed(words))
+    made, recovery = new_sheets(sheets, node.random)
     own = keys.new_node_keys(node.random)
-    body = Inception(
-        node_key=own.public, recovery=RecoveryPolicy(threshold=1, hashes=[recovery_hash(recovery)])
-    ).body()
+    body = Inception(node_key=own.public, recovery=recovery).body()
     inception = Draft("inception", KEYS_SCOPE, b"", b"", node.random(16), node.stamp(), None, body)
     signed = inception.sign([own.seed])
     try:
@@ -132,4 +133,4 @@ def found(
         node.keys = None
         node.records.own_home = b""
         raise
-    return SetUp(session, words)
+    return SetUp(session, made)

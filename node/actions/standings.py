@@ -42,6 +42,8 @@ def keep_standings(node: Node, changed: Iterable[Record]) -> None:
 
 def keep_all_standings(node: Node) -> None:
     """The same for every shared post of ours: at start, in case the power went between the two writes."""
+    if not node.key_is_current:
+        return
     for thing in view.shared_by(node.connection, node.home, node.today()):
         _keep_standing(node, thing)
 
@@ -82,15 +84,22 @@ def current_prekey(node: Node) -> bytes:
     neighbors.drop_prekeys(node.connection, now - PREKEY_KEPT_S)
     if held and held[0][2] > now - PREKEY_AGE_MAX_S:
         return held[0][0]
+    return new_prekey(node)
+
+
+def new_prekey(node: Node) -> bytes:
+    """A fresh prekey, newer than every other. The old ones still open what was sealed to them."""
+    held = neighbors.prekeys(node.connection)
+    made = max(node.stamp(), held[0][2] + 1 if held else 0)
     private = node.random(32)
     public = prekey_public(private)
-    neighbors.add_prekey(node.connection, public, private, now)
+    neighbors.add_prekey(node.connection, public, private, made)
     return public
 
 
 def keep_cards(node: Node) -> None:
     """See that each coalition we are in has our card, at most a week old, with our present addresses."""
-    if not node.is_set_up:
+    if not node.is_set_up or not node.key_is_current:
         return
     for coalition_id, roster in node.records.known.rosters.items():
         joined = neighbors.coalition(node.connection, coalition_id)

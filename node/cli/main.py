@@ -16,6 +16,7 @@ from node.cli.doctor import doctor
 from node.cli.hours import hours
 from node.cli.importing import import_
 from node.cli.people import member
+from node.cli.recover import recover
 from node.cli.running import run, setup_link, status
 from node.demo.command import demo
 
@@ -53,6 +54,7 @@ COMMANDS = (
     hours,
     coalition,
     import_,
+    recover,
     demo,
 )
 for command in COMMANDS:

@@ -67,3 +67,55 @@ def room_aside(connection: sqlite3.Connection, scope: bytes, home: bytes) -> boo
     """Whether one more record of `home` in `scope` may be kept aside."""
     sql = "SELECT count(*) FROM records WHERE scope = ? AND home = ? AND status = 1"
     return bool(connection.execute(sql, (scope, home)).fetchone()[0] < ASIDE_MAX)
+
+
+# Said again by the node itself, from what follows: their last versions may be a thief's.
+_SAID_AGAIN = "author = home AND kind IN ('node', 'standing', 'parcel')"
+
+
+def of_members(
+    connection: sqlite3.Connection, home: bytes, key: bytes, former: list[bytes], count: int
+) -> list[bytes]:
+    """Messages of ours kept aside under another key than `key` that a present member signed, oldest first.
+
+    `former` are the earlier keys of members' accounts.
+    """
+    marks = ", ".join("?" * len(former))
+    rows = connection.execute(
+        "SELECT message FROM records WHERE status = 1 AND home = ? AND home_key != ?"
+        f" AND (author IN (SELECT key FROM members) OR author IN ({marks})) ORDER BY seq LIMIT ?",
+        (home, key, *former, count),
+    )
+    return [row[0] for row in rows]
+
+
+def rest(connection: sqlite3.Connection, home: bytes, key: bytes) -> list[tuple[bytes, str, int]]:
+    """(author, kind, count) of what is kept aside of ours and waits for a coordinator."""
+    return connection.execute(
+        "SELECT author, kind, count(*) FROM records WHERE status = 1 AND home = ? AND home_key != ?"
+        f" AND author NOT IN (SELECT key FROM members) AND NOT ({_SAID_AGAIN})"
+        " GROUP BY author, kind ORDER BY author, kind",
+        (home, key),
+    ).fetchall()
+
+
+def of_author(
+    connection: sqlite3.Connection, home: bytes, key: bytes, author: bytes, kind: str
+) -> list[tuple[bytes, bytes]]:
+    """(id, message) of one line of `rest`."""
+    return connection.execute(
+        "SELECT id, message FROM records WHERE status = 1 AND home = ? AND home_key != ?"
+        " AND author = ? AND kind = ? ORDER BY seq",
+        (home, key, author, kind),
+    ).fetchall()
+
+
+def settle(connection: sqlite3.Connection, record_id: bytes, message: bytes | None, home_key: bytes) -> None:
+    """Of a record kept aside: keep it under its new signature, or (None) drop it."""
+    if message is None:
+        connection.execute("DELETE FROM records WHERE id = ? AND status = 1", (record_id,))
+    else:
+        connection.execute(
+            "UPDATE records SET message = ?, home_key = ? WHERE id = ? AND status = 1",
+            (message, home_key, record_id),
+        )

@@ -51,6 +51,7 @@ class Wire:
     alive: bool = True
     arrives: list[float] = field(default_factory=lambda: [0.0, 0.0])  # the last frame to each end
     told: list[bool] = field(default_factory=lambda: [False, False])  # that the link is over
+    keys: tuple[bytes, bytes] = (b"", b"")  # the node keys with which the two greeted each other
 
     def side(self, party: Party) -> int:
         return 0 if self.parties[0] is party else 1
@@ -163,7 +164,7 @@ class Network:
         """Both ends of a new link: the caller is there first."""
         handshake_hash = self.chance.randbytes(32)
         numbers = (next(_numbers(caller)), next(_numbers(target)))
-        wire = Wire((caller, target), numbers)
+        wire = Wire((caller, target), numbers, keys=(calling.node_key, called.node_key))
         self.wires.append(wire)
         for party, number in zip(wire.parties, numbers, strict=True):
             _wires(party)[number] = wire
@@ -343,7 +344,9 @@ class SimRunner:
             if initiator:
                 address = self.network_address(_wires(self)[link])
                 self._on_called(address, home, "")
-            self.event(events.LinkUp(link, home, initiator, handshake_hash, invite))
+            wire = _wires(self)[link]
+            key = wire.keys[1 - wire.side(self)]
+            self.event(events.LinkUp(link, home, initiator, handshake_hash, invite, key))
 
     def network_address(self, wire: Wire) -> str:
         """The address under which the called side of a link was called."""

@@ -86,7 +86,9 @@ class SimLinks(Links):
 class Place:
     """One neighborhood: its node, its coordinator and its people."""
 
-    def __init__(self, world: World, name: str, port: int, clock_offset_s: float = 0) -> None:
+    def __init__(
+        self, world: World, name: str, port: int, clock_offset_s: float = 0, sheets: Any = "one"
+    ) -> None:
         self.world = world
         self.name = name
         self.address = f"127.0.0.1:{port}"
@@ -103,8 +105,10 @@ class Place:
             area=f"Around {name}",
             name=f"Coordinator of {name}"[:40],
             language="en",
+            sheets=sheets,
         )
         self.coordinator: Session = done.session
+        self.sheets = [" ".join(sheet.words) for sheet in done.sheets]
         self.people: dict[str, Session] = {}
         self.links: SimLinks | None = None
         self.start()
@@ -219,13 +223,27 @@ class World:
     def at(self, when: float, what: Callable[[], None]) -> None:
         heapq.heappush(self._queue, (when, next(self._order), what))
 
-    def place(self, name: str, clock_offset_s: float = 0, nat: bool = False) -> Place:
+    def place(self, name: str, clock_offset_s: float = 0, nat: bool = False, sheets: Any = "one") -> Place:
         """A new neighborhood, set up and running."""
         if nat:
             self.network.closed_to_calls.add(name)
-        made = Place(self, name, 8001 + len(self.all), clock_offset_s)
+        made = Place(self, name, 8001 + len(self.all), clock_offset_s, sheets)
         self.all.append(made)
         return made
+
+    def steal(self, victim: Place) -> Place:
+        """A copy of a node, started elsewhere by somebody else: two nodes with one identity."""
+        thief = object.__new__(Place)
+        thief.world, thief.name, thief.port = self, f"thief of {victim.name}", 8001 + len(self.all)
+        thief.address, thief.clock_offset_s, thief.starts = f"127.0.0.1:{thief.port}", 0.0, 0
+        thief._chance = random.Random(f"{self.seed} {thief.name}")
+        thief.node = thief._open()
+        victim.node.connection.backup(thief.node.connection)
+        thief.node.keys = victim.node.keys
+        thief.node.records.own_home = victim.home
+        thief.coordinator, thief.people, thief.links = victim.coordinator, {}, None
+        thief.start()
+        return thief
 
     def places(self, *names: str) -> list[Place]:
         return [self.place(name) for name in names]

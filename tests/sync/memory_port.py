@@ -30,6 +30,7 @@ class MemoryPort:
     records: dict[bytes, Record] = field(default_factory=dict)
     refused: set[bytes] = field(default_factory=set)  # ids that are not acceptable now
     added: list[bytes] = field(default_factory=list)  # every message that knocked
+    current_keys: dict[bytes, bytes] = field(default_factory=dict)
     equal: list[SetKey] = field(default_factory=list)
     told: list[tuple[object, ...]] = field(default_factory=list)  # whatever else the sessions said
 
@@ -113,6 +114,9 @@ class MemoryPort:
 
     def heard(self, home: bytes, name: str) -> None:
         self.told.append(("heard", home, name))
+
+    def current_key(self, home: bytes) -> bytes | None:
+        return self.current_keys.get(home)
 
     def knows(self, home: bytes) -> bool:
         return self.neighbor_state(home) in ("asked", "asks", "linked") or self.may_pair(home)

@@ -72,6 +72,31 @@ def test_of_two_links_from_the_same_side_the_newer_stays() -> None:
         assert engine.handle(events.FrameIn(1, b"late"), 10) == []
 
 
+def test_a_link_greeted_with_a_key_that_was_replaced_since_is_ended() -> None:
+    old, new = bytes([1]) * 32, bytes([2]) * 32
+    engine = engine_of(LOW, HIGH)
+    port = engine.port
+    assert isinstance(port, MemoryPort)
+    port.current_keys[HIGH.id] = old
+    engine.handle(LinkUp(1, HIGH.id, True, HASH, node_key=old), 0)
+    assert closed(engine.handle(events.Changed(), 1)) == [], "nothing has changed about keys"
+    port.current_keys[HIGH.id] = new
+    assert closed(engine.handle(events.Changed(), 2)) == [(1, "old_key")]
+    assert closed(engine.handle(LinkUp(2, HIGH.id, True, HASH, node_key=old), 3)) == [(2, "old_key")]
+    assert closed(engine.handle(LinkUp(3, HIGH.id, False, HASH, node_key=new), 4)) == []
+    assert list(engine.sessions) == [3]
+
+
+def test_after_our_own_key_was_replaced_every_link_is_ended_and_called_again() -> None:
+    engine = engine_of(LOW, HIGH, MILL)
+    for link, home in ((1, HIGH.id), (2, MILL.id)):
+        up(engine, link, home, initiator=True)
+    engine.handle(events.Changed(), 0)
+    ended = engine.handle(events.Renewed(), 1)
+    assert closed(ended) == [(1, "key_changed"), (2, "key_changed")] and not engine.sessions
+    assert set(dialed(engine.handle(events.Tick(), 10))) == {HIGH.id, MILL.id}
+
+
 def test_a_link_with_ourselves_is_closed() -> None:
     assert closed(up(engine_of(LOW), 1, LOW.id, True)) == [(1, "wrong_peer")]
 

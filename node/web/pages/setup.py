@@ -7,6 +7,7 @@ import re
 from aiohttp import web
 
 from node.actions import setup
+from node.sheets import KINDS
 from node.web import render, safety
 from node.web.faults import status_of
 from node.web.forms import Form
@@ -21,7 +22,7 @@ routes = web.RouteTableDef()
 @routes.get("/setup/{token}")
 async def show_setup(request: web.Request) -> web.Response:
     setup.check_setup(request.app[NODE], request.match_info["token"])
-    form = render.form_of(request, {"language": request[VISITOR].language})
+    form = render.form_of(request, {"language": request[VISITOR].language, "sheets": "one"})
     return render.page(request, "setup/setup.html", form=form)
 
 
@@ -36,6 +37,7 @@ async def do_setup(request: web.Request) -> web.Response:
     name = form.text("name", most=40, needed=phrase("Please tell us your name."))
     passphrase = form.passphrase()
     language = form.choice("language", LANGUAGES, otherwise=request[VISITOR].language)
+    kind = form.choice("sheets", KINDS, otherwise="one")
     if form:
         return render.page(request, "setup/setup.html", form=form)
     try:
@@ -47,25 +49,27 @@ async def do_setup(request: web.Request) -> web.Response:
             name=name,
             passphrase=passphrase,
             language=language,
+            sheets=kind,  # type: ignore[arg-type]
         )
     except Fault as fault:
         form.refuse(fault)
         return render.page(request, "setup/setup.html", form=form, status=status_of(fault))
-    response = sheet(request, done.recovery_words, csrf=done.session.csrf)
+    response = sheet(request, [sheet.words for sheet in done.sheets], csrf=done.session.csrf)
     safety.begin_session(response, request, done.session.token)
     return response
 
 
 def sheet(
-    request: web.Request, words: list[str], *, form: Form | None = None, csrf: str | None = None
+    request: web.Request, sheets: list[list[str]], *, form: Form | None = None, csrf: str | None = None
 ) -> web.Response:
-    """The recovery sheet. `csrf` is that of a session begun by this very request."""
+    """The recovery sheets. `csrf` is that of a session begun by this very request."""
     return render.page(
         request,
         "setup/sheet.html",
         form=form or render.form_of(request),
-        words=words,
+        sheets=sheets,
         own=setup.neighborhood(request.app[NODE]),
+        addresses=request.app[NODE].addresses,
         csrf=csrf or request[VISITOR].csrf,
     )
 
@@ -76,8 +80,9 @@ async def keep_sheet(request: web.Request) -> web.Response:
     back with it, because showing the sheet again is the only way not to lose them."""
     session_of(request)
     form = await render.submitted(request)
-    words = form.value("words")
-    if form.value("have_it") != "yes" and re.fullmatch("([a-z]{3,8} ){23}[a-z]{3,8}", words):
+    sheets = form.values("words")[:5]
+    sound = sheets and all(re.fullmatch("([a-z]{3,8} ){23}[a-z]{3,8}", words) for words in sheets)
+    if form.value("have_it") != "yes" and sound:
         form.wrong("have_it", phrase("Please write the words down or print them, then tick this box."))
-        return sheet(request, words.split(), form=form)
+        return sheet(request, [words.split() for words in sheets], form=form)
     return render.go("/board", "set_up")

@@ -1,0 +1,202 @@
+"""A new node key, or new recovery sheets, by a rotation that the present sheets sign.
+
+After a rotation everything signed with the earlier key has left its set and is kept aside, here as
+everywhere. What known members of ours signed is then signed anew by itself: their word stands, and ids
+stay. The neighborhood's own standings, cards and parcels are said again where they follow from the state.
+The rest waits for a coordinator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from node import sheets
+from node.actions import standings
+from node.actions.acting import put
+from node.actions.members import Session, coordinator
+from node.keys import NodeKeys, new_node_keys
+from node.sheets import Kind, Policy, Sheet
+from node.store import aside, people
+from protocol.errors import OurFault
+from protocol.introduction import KEY_RECORDS_MAX
+from protocol.kinds.keys import KeyChain, RecoveryPolicy, Rotation
+from protocol.record import Draft, assemble, parse, to_be_signed
+from protocol.scopes import KEYS_SCOPE
+from protocol.signing import public_key, sign
+
+if TYPE_CHECKING:
+    from node.app import Node
+
+SIGNED_AT_ONCE = 50  # records in one transaction, so that the page is not held up
+FORMER_KEYS_MAX = 10_000  # fit into one question to SQLite
+
+
+def own_chain(node: Node) -> KeyChain:
+    """Our key chain. Raises OurFault("not_set_up")."""
+    chain = node.records.known.chains.get(node.home)
+    if chain is None:
+        raise OurFault("not_set_up")
+    return chain
+
+
+def policy(node: Node) -> Policy:
+    """The recovery policy in force."""
+    return sheets.read_policy(own_chain(node).steps[-1].recovery)
+
+
+async def replace_key(node: Node, texts: Sequence[str]) -> int:
+    """A new node key and link key, for a node that was stolen or may have been; gives how many were signed.
+
+    `texts` are the words of enough sheets; the policy stays. Raises SheetFault.
+    """
+    chain = own_chain(node)
+    seeds = sheets.enough(texts, chain)
+    rotate(node, seeds, new_node_keys(node.random), chain.steps[-1].recovery)
+    return await sign_anew(node)
+
+
+def replace_sheets(node: Node, texts: Sequence[str], kind: Kind) -> list[Sheet]:
+    """New sheets of this kind in the place of all present ones; the node key stays. Raises SheetFault."""
+    seeds = sheets.enough(texts, own_chain(node))
+    made, recovery = sheets.new_sheets(kind, node.random)
+    rotate(node, seeds, node.node_keys, recovery)
+    return made
+
+
+def replace_one_sheet(node: Node, texts: Sequence[str], number: int) -> Sheet:
+    """A new sheet in the place of a lost one, by enough of the others. Raises SheetFault."""
+    chain = own_chain(node)
+    seeds = sheets.enough(texts, chain)
+    made, recovery = sheets.replaced_sheet(chain.steps[-1].recovery, number, node.random)
+    rotate(node, seeds, node.node_keys, recovery)
+    return made
+
+
+def rotate(node: Node, seeds: Sequence[bytes], own: NodeKeys, recovery: RecoveryPolicy) -> None:
+    """Say a rotation, and take its keys up. They are on the disk before it is stored.
+
+    Raises OurFault("no_longer_possible") after as many rotations as an introduction can carry.
+    """
+    chain = own_chain(node)
+    if len(chain.steps) >= KEY_RECORDS_MAX:
+        raise OurFault(
+            "no_longer_possible", f"Key and sheets can be replaced {KEY_RECORDS_MAX - 1} times in all."
+        )
+    signing = sorted(seeds, key=public_key)
+    body = Rotation(
+        previous=chain.head,
+        node_key=own.public,
+        recovery=recovery,
+        signers=[public_key(seed) for seed in signing],
+    ).body()
+    draft = Draft("rotation", KEYS_SCOPE, node.home, node.home, node.random(16), node.stamp(), None, body)
+    record = draft.sign(signing)
+    replacing = own.public != node.node_keys.public
+    if replacing:
+        node.stage(own)
+    try:
+        with node.records.transaction():
+            put(node, record)
+            if replacing:
+                standings.new_prekey(node)
+    except BaseException:
+        if replacing:
+            node.drop_staged()
+        raise
+    if replacing:
+        node.take_staged()
+        standings.keep_cards(node)
+        node.poke("keys_changed", {})
+
+
+async def sign_anew(node: Node) -> int:
+    """Sign anew whatever known members of ours signed; gives how many records are in their sets again."""
+    count = 0
+    while (found := sign_some_anew(node)) is not None:
+        count += found
+        await asyncio.sleep(0)
+    standings.keep_all_standings(node)
+    return count
+
+
+def sign_some_anew(node: Node) -> int | None:
+    """The same for the next few; None where nothing was left."""
+    if not node.key_is_current:
+        return None
+    own = node.node_keys.public
+    messages = aside.of_members(node.connection, node.home, own, _former_keys(node), SIGNED_AT_ONCE)
+    return _sign(node, messages) if messages else None
+
+
+def _former_keys(node: Node) -> list[bytes]:
+    """The earlier keys of members' accounts, as far as their successions are in force."""
+    accounts = node.records.accounts
+    found: dict[bytes, None] = {}
+    for key, _ in people.member_names(node.connection) if accounts.before else ():
+        found |= dict.fromkeys(accounts.keys(accounts.account(node.home, key)))
+    return list(found)[:FORMER_KEYS_MAX]
+
+
+def _sign(node: Node, messages: Sequence[bytes]) -> int:
+    seed, entered = node.node_keys.seed, 0
+    with node.records.transaction():
+        for message in messages:
+            held = parse(message)
+            own = sign(seed, to_be_signed(held.payload))
+            fresh = assemble(held.payload, [*held.signatures[:-1], own])
+            outcome = node.records.add(fresh).outcome
+            entered += outcome == "new"
+            if outcome != "new":  # it has been edited or erased since, or its set has no place for it now
+                gone = outcome in ("superseded", "erased", "held")
+                aside.settle(node.connection, held.id, None if gone else fresh, node.node_keys.public)
+    return entered
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Records under an earlier key that wait for a coordinator. `author` is our own id for our own acts."""
+
+    author: bytes
+    name: str
+    kind: str
+    count: int
+
+
+def rest(node: Node) -> list[Rest]:
+    """What nobody has signed anew: our own acts, and words of people who are not members here (any more)."""
+    own = node.node_keys.public
+    return [
+        Rest(author, "" if author == node.home else _name_shown(node, author, kind), kind, count)
+        for author, kind, count in aside.rest(node.connection, node.home, own)
+    ]
+
+
+def _name_shown(node: Node, author: bytes, kind: str) -> str:
+    held = aside.of_author(node.connection, node.home, node.node_keys.public, author, kind)
+    names = [parse(message).body.get("name") for _, message in held]
+    return next((name[:40] for name in reversed(names) if isinstance(name, str) and name), "")
+
+
+def decide(node: Node, session: Session, author: bytes, kind: str, keep: bool) -> int:
+    """A coordinator's decision on one line of `rest`: sign all anew, or drop them. Gives how many.
+
+    Raises OurFault: not_allowed, not_found, key_replaced.
+    """
+    coordinator(session)
+    if not node.key_is_current:
+        raise OurFault("key_replaced")
+    held = aside.of_author(node.connection, node.home, node.node_keys.public, author, kind)
+    if not held:
+        raise OurFault("not_found")
+    with node.records.transaction():
+        if keep:
+            _sign(node, [message for _, message in held])
+            while sign_some_anew(node) is not None:
+                pass  # a succession may have made more keys those of a member
+        else:
+            for record_id, _ in held:
+                aside.settle(node.connection, record_id, None, b"")
+    return len(held)
