@@ -28,7 +28,7 @@ from node import commands
 from node.app import Node
 from node.settings import Settings
 from node.store.database import DATABASE_NAME
-from protocol.errors import SENTENCES, Fault, OurFault, TheirFault, WorldFault
+from protocol.errors import CODES, Fault, OurFault, TheirFault, WorldFault
 
 log = logging.getLogger("barnraise.control")
 
@@ -225,7 +225,7 @@ def _through_socket(path: Path, request: bytes, timeout_s: float) -> bytes | Non
                 while chunk := connection.recv(1 << 16):
                     answer += chunk
                     if len(answer) > ANSWER_BYTES_MAX:
-                        raise WorldFault("too_long", "The node's answer is too long to read.")
+                        raise OurFault("too_long", "The node's answer is too long to read. Ask for less.")
         except TimeoutError:
             raise WorldFault("link_timeout", "The running node does not answer. Look at its log.") from None
     return bytes(answer)
@@ -240,8 +240,10 @@ def _read_answer(answer: bytes) -> Any:
         ) from None
     if "fault" in told:
         fault = told["fault"]
-        code = fault["code"] if fault["code"] in SENTENCES else "internal"
-        raise _FAULTS[fault["class"]](code, fault["sentence"])
+        kind = _FAULTS[fault["class"]]
+        if fault["code"] in CODES and kind.whose in CODES[fault["code"]].whose:
+            raise kind(fault["code"], fault["sentence"])
+        raise WorldFault("internal", fault["sentence"])  # of another version of this program
     return told["result"]
 
 

@@ -27,7 +27,7 @@ from aiohttp import WSMsgType, web
 from yarl import URL
 
 from protocol import introduction
-from protocol.errors import SENTENCES, TheirFault, WorldFault
+from protocol.errors import CLOSE_CODES, CODES, TheirFault, WorldFault
 from protocol.introduction import Introduction
 from sync.addresses import NO_NODE, GuardedConnector, NotCalledError, link_url
 from sync.channel import MESSAGE_SIZE_BYTES_MAX, Handshake, public_key
@@ -299,7 +299,8 @@ async def _receive(ws: Socket) -> bytes:
     reason = _reason(message)
     if not reason:
         raise ConnectionError("gone before it said who it is")
-    raise TheirFault(reason if reason in SENTENCES else "bad_handshake")
+    known = reason in CLOSE_CODES and "theirs" in CODES[reason].whose
+    raise TheirFault(reason if known else "bad_handshake")
 
 
 def _reason(message: aiohttp.WSMessage) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from protocol.errors import OurFault
+from protocol.errors import TheirFault, WorldFault, ours
 from protocol.record import Draft, Record
 from protocol.scopes import Scope, day_of
 from protocol.signing import public_key
@@ -29,7 +29,7 @@ def say(
     """Sign a record as a member (or, without a seed, as the neighborhood) and store it.
 
     `life_days` counts from today; `expires` is the day itself; neither means that it never expires.
-    Raises OurFault with the judge's code where the record is not in.
+    Raises OurFault with the door's code where the record is not in, or is too long to be one.
     """
     seeds = [node.node_keys.seed] if member_seed is None else [member_seed, node.node_keys.seed]
     made = node.stamp() if created is None else created
@@ -44,7 +44,11 @@ def say(
         body=body,
         edit=edit,
     )
-    return put(node, draft.sign(seeds))
+    try:
+        record = draft.sign(seeds)
+    except TheirFault as fault:  # the parser's word, which knows no other side: here we are the other side
+        raise ours(fault.code) from fault
+    return put(node, record)
 
 
 def say_again(node: Node, member_seed: bytes | None, version: Record, body: dict[str, Any]) -> Record:
@@ -66,5 +70,5 @@ def put(node: Node, record: Record) -> Record:
     """Through the door, or an OurFault that says why not."""
     added = node.records.add(record.message)
     if added.outcome not in ("new", "held") or added.record is None:
-        raise OurFault(added.code or "internal")
+        raise ours(added.code) if added.code else WorldFault("internal")
     return added.record

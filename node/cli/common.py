@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,12 +21,24 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 PASSPHRASE_FILE_BYTES_MAX = 1_024
 _DATA, _WHO, _FILE = "barnraise.data", "barnraise.who", "barnraise.passphrase_file"
+_JSON = "barnraise.json"
 
 
 class Refusal(click.ClickException):
-    """One plain sentence on stderr, exit status 1."""
+    """One plain sentence on stderr and exit status 1.
+
+    With --json there stand code and sentence on stdout as well, in one object with what had been `told`.
+    """
+
+    def __init__(self, fault: Fault, told: Mapping[str, Any] | None = None) -> None:
+        super().__init__(fault.sentence)
+        self.fault = fault
+        self.told = told or {}
+        self.as_json = bool(click.get_current_context().meta.get(_JSON))
 
     def show(self, file: Any = None) -> None:
+        if self.as_json:
+            print_json({**self.told, "error": self.fault.code, "sentence": self.fault.sentence})
         click.echo(self.message, err=True, file=file)
 
 
@@ -42,14 +54,16 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Fault as fault:
-            raise Refusal(fault.sentence) from fault
+            raise Refusal(fault) from fault
         except sqlite3.OperationalError as error:
-            raise Refusal(f"The database cannot be used: {error}.") from error
+            raise Refusal(WorldFault("no_access", f"The database cannot be used: {error}.")) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
             place = f"{error.filename}: " if error.filename else ""
-            raise Refusal(f"{place}{error.strerror or error}.") from error
+            sentence = f"{place}{error.strerror or error}."
+            full = error.errno == errno.ENOSPC
+            raise Refusal(WorldFault("disk_full" if full else "no_access", sentence)) from error
 
 
 # options; each may stand before or behind the name of a subcommand
@@ -97,7 +111,9 @@ def as_options(function: Decorated) -> Decorated:
 
 def json_option(function: Decorated) -> Decorated:
     """--json: for a script."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for a script.")(function)
+    return click.option(
+        "--json", "as_json", is_flag=True, callback=_keep(_JSON), help="Print JSON, for a script."
+    )(function)
 
 
 def data_text() -> str | None:
@@ -152,7 +168,7 @@ def _first_line(path: Path) -> str:
         return line.rstrip(b"\r").decode()
     except OSError as error:
         raise WorldFault(
-            "not_found", f"The passphrase file {path} cannot be read: {error.strerror}."
+            "no_access", f"The passphrase file {path} cannot be read: {error.strerror}."
         ) from None
     except UnicodeDecodeError:
         raise OurFault("bad_input", f"The passphrase file {path} is not text.") from None

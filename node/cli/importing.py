@@ -105,24 +105,26 @@ def import_(file: Path, yes: bool, wishes: tuple[str, ...], language: str, as_js
     if not as_json:
         _preview(file, mapping, fresh, outcome)
     if outcome.bad_rows and len(outcome.bad_rows) == outcome.rows:
-        if as_json:
-            print_json(_told(outcome))
-        raise Refusal("None of its rows could be read: there is nothing to import.")
+        fault = OurFault("bad_csv", "None of its rows could be read: there is nothing to import.")
+        raise Refusal(fault, _told(outcome))
     if fresh and not yes and not _confirmed(outcome, as_json):
-        if as_json:
-            print_json(_told(outcome))
-        raise Refusal("Nothing was imported. If the columns are right, run this again with --yes.")
+        fault = OurFault(
+            "bad_input", "Nothing was imported. If the columns are right, run this again with --yes."
+        )
+        raise Refusal(fault, _told(outcome))
     if fresh:
         _import(fresh, language, outcome)
-    if as_json:
-        print_json(_told(outcome))
-    elif fresh:
+    if fresh and not as_json:
         _summary(outcome)
     if outcome.left_out:
-        raise Refusal(
+        fault = OurFault(
+            "over_quota",
             f"{show.counted(outcome.left_out, 'need')} found no room: one coordinator can have at most "
-            f"{use_case.IMPORTED_OPEN_MAX:,} imported posts. Import them later, or as another coordinator."
+            f"{use_case.IMPORTED_OPEN_MAX:,} imported posts. Import them later, or as another coordinator.",
         )
+        raise Refusal(fault, _told(outcome))
+    if as_json:
+        print_json(_told(outcome))
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -133,7 +135,7 @@ def _bytes_of(path: Path) -> bytes:
     except FileNotFoundError:
         raise OurFault("not_found", f"There is no file {path}.") from None
     except OSError as error:
-        raise WorldFault("bad_csv", f"The file {path} cannot be read: {error.strerror}.") from None
+        raise WorldFault("no_access", f"The file {path} cannot be read: {error.strerror}.") from None
 
 
 def _outcome(table: Table, mapping: Mapping, answers: Answers, fresh: list[AnswerDraft]) -> Outcome:

@@ -318,3 +318,29 @@ async def test_a_setup_link_replaces_the_one_before_and_is_of_no_use_later(tmp_p
 
 def test_a_node_that_is_set_up_gives_no_setup_link(alder: Person) -> None:
     assert alder.types("setup-link").err == "This node is already set up.\n"
+
+
+# refusals that a script reads
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("need", "--as", "Amara", "--json", "x" * 121), "bad_input"),
+        (("need", "--as", "nobody here", "--json", "A ride"), "wrong_passphrase"),
+        (("need", "--as", "Amara", "--json", "--text", "🌻" * 2_000, "A ride"), "too_long"),
+        (("import", "no.csv", "--as", "Ines", "--json"), "not_found"),
+        (("import", "/", "--as", "Ines", "--json"), "no_access"),
+    ],
+)
+def test_a_script_reads_the_code_of_a_refusal(alder: Person, words: tuple[str, ...], code: str) -> None:
+    typed = alder.types(*words)
+    told = json.loads(typed.out)
+    assert (typed.exit, told["error"], told["sentence"] + "\n") == (1, code, typed.err)
+    plain = alder.types(*(word for word in words if word != "--json"))
+    assert (plain.exit, plain.out, plain.err) == (1, "", typed.err)
+
+
+def test_a_command_that_makes_no_sense_is_status_2_with_json_too(alder: Person) -> None:
+    typed = alder.types("need", "--json", "A ride")
+    assert (typed.exit, typed.out) == (2, "") and "--as NAME" in typed.err

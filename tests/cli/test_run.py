@@ -120,7 +120,7 @@ def test_a_folder_of_a_newer_version(alder: Person) -> None:
 def test_a_folder_in_use(alder: Person) -> None:
     node = Node(settings_of(alder.data))
     try:
-        said = "Another Barnraise process is using this data folder."
+        said = "Another Barnraise process is using this data folder. Wait for it, or stop it."
         assert refused(*run_words(alder.data)) == said
         assert alder.types("status").err == said + "\n"
     finally:

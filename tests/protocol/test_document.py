@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from protocol.errors import SENTENCES
+from protocol.errors import CODES
 from protocol.kinds.parcel import PADDED_SIZES_BYTES
 from protocol.kinds.promises import _TABLE
 from protocol.kinds.table import KINDS
@@ -70,13 +70,8 @@ def test_every_payload_key_is_named() -> None:
 
 
 def codes_of_records() -> set[str]:
-    """The codes of the first three parts of SENTENCES: what can become of a record."""
-    text = (ROOT / "protocol" / "errors.py").read_text()
-    parts = re.split(r"^    # (\w+)", text, flags=re.MULTILINE)
-    named = zip(parts[1::2], parts[2::2], strict=True)
-    return {
-        code for part, body in named if part in STAGES for code in re.findall(r'^    "(\w+)":', body, re.M)
-    }
+    """What can become of a record."""
+    return {code for code, listed in CODES.items() if listed.about in STAGES}
 
 
 def test_every_refusal_is_listed_with_its_verdict() -> None:
@@ -89,7 +84,7 @@ def test_every_refusal_is_listed_with_its_verdict() -> None:
 def test_every_code_used_in_the_protocol_is_on_the_page() -> None:
     sources = [*(ROOT / "protocol").rglob("*.py"), ROOT / "node" / "store" / "records.py"]
     text = "".join(path.read_text() for path in sources if path.name != "errors.py")
-    used = {code for code in re.findall(r'"([a-z_]+)"', text) if code in SENTENCES}
+    used = {code for code in re.findall(r'"([a-z_]+)"', text) if code in CODES}
     assert {code for code in used if f"`{code}`" not in PAGE} == set()
 
 

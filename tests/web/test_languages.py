@@ -13,9 +13,7 @@ from babel.messages.pofile import read_po
 
 import node.web
 from node.web import languages
-from node.web.faults import STATUS_OF_CODE
-from node.web.forms import FIELD_OF_FAULT
-from protocol.errors import SENTENCES
+from protocol.errors import CODES
 from tests.web.conftest import PASSPHRASE, post
 from tests.web.reader import Person
 
@@ -26,8 +24,8 @@ Message = str | tuple[str, ...]  # a tuple where there is a plural
 
 
 def said() -> set[Message]:
-    """Every English text of templates and handlers, and of the faults that the page knows by their codes."""
-    found: set[Message] = {SENTENCES[code] for code in STATUS_OF_CODE | FIELD_OF_FAULT}
+    """Every English text of templates and handlers, and the sentence of every fault that a page may show."""
+    found: set[Message] = {listed.sentence for listed in CODES.values() if "page" in listed.seen}
     for _, _, message, _, _ in extract_from_dir(
         WEB,
         method_map=[("**.py", "python"), ("templates/**.html", "jinja2")],

@@ -20,7 +20,7 @@ from node.actions.neighborhoods import (
 from node.actions.rosters import CoalitionPage, Member, ProposalItem
 from node.actions.setup import Neighborhood
 from node.app import Node
-from protocol.errors import OurFault, WorldFault
+from protocol.errors import SENTENCES, OurFault, WorldFault
 from tests.web.conftest import START_S
 from tests.web.reader import Neighbor, Person
 
@@ -231,7 +231,7 @@ async def test_typing_an_address(ines: Person, region: Region) -> None:
     region.fault = WorldFault("unreachable")
     await ines.press("Ask to link", address="192.168.1.99", message="Ines")
     assert ines.page.status == 503
-    assert ines.page.errors == [("#field-address", "The other node cannot be reached.")]
+    assert ines.page.errors == [("#field-address", SENTENCES["unreachable"])]
     region.fault = None
     await ines.press("Ask to link")
     assert ines.page.path == "/neighborhoods?said=called"
@@ -241,9 +241,12 @@ async def test_typing_an_address(ines: Person, region: Region) -> None:
 async def test_an_address_that_does_not_answer_is_said_on_the_page(
     node: Node, ines: Person, region: Region
 ) -> None:
-    node.call_note = "192.168.1.99: The other node cannot be reached."
+    node.call_note = f"[fd00::99]:8420: {SENTENCES['unreachable']}"
     page = await ines.open("/neighborhoods")
-    assert "The address that was typed last did not answer." in page.text and "192.168.1.99" in page.text
+    said = "The address that was typed last did not answer."
+    assert f"{said} [fd00::99]:8420: The other node cannot be reached." in page.text
+    await ines.press("Deutsch")
+    assert "[fd00::99]:8420: Der andere Knoten ist nicht erreichbar." in ines.page.text
 
 
 async def test_why_nobody_is_heard_is_said(node: Node, ines: Person) -> None:

@@ -36,7 +36,7 @@ async def show(request: web.Request) -> web.Response:
         request,
         "neighborhoods/neighborhoods.html",
         region=look(request),
-        call_note=request.app[NODE].call_note,
+        call_note=request.app[NODE].call_note.partition(": "),
     )
 
 
