@@ -3,8 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 T ?=
+RUNS ?= 1000000
+TARGET ?=
 
-.PHONY: help setup setup-dev run demo test test-all check screenshots
+.PHONY: help setup setup-dev run demo test test-all check bench fuzz screenshots
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -34,6 +36,19 @@ check: setup-dev  ## style, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+bench: setup-dev  ## measure the figures; into build/bench.json
+	$(BIN)/python -m tests.bench
+
+# Atheris has wheels for x86-64 alone, so it stands in no lock and has an environment of its own.
+fuzz: setup-dev .venv-fuzz/ready  ## search for bytes that a parser cannot take; RUNS=1000000, TARGET=record
+	.venv-fuzz/bin/python -m tests.fuzz.guided --runs $(RUNS) $(if $(TARGET),--target $(TARGET))
+
+.venv-fuzz/ready: requirements-dev.lock
+	$(BIN)/python -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip install -q --only-binary :all: --require-hashes -r requirements-dev.lock
+	.venv-fuzz/bin/python -m pip install -q --only-binary :all: 'atheris>=3,<4'
+	@touch $@
 
 screenshots: setup-dev  ## pictures of the pages, taken by the browser tests, into docs/screenshots
 	$(BIN)/python -m pytest -m "browser and not slow" --screenshots=docs/screenshots

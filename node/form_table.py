@@ -88,15 +88,10 @@ def _decode(data: bytes) -> str:
     except UnicodeDecodeError:
         pass
     # A few broken bytes do not make a UTF-8 file an old Windows one: that would garble every other accent.
-    sound = broken = 0
-    for line in data.split(b"\n"):
-        if not line.isascii():
-            try:
-                line.decode("utf-8")
-                sound += 1
-            except UnicodeDecodeError:
-                broken += 1
-    return data.decode("utf-8" if sound > broken else "cp1252", errors="replace")
+    text = data.decode("utf-8", errors="replace")
+    telling = [line for line in text.split("\n") if not line.isascii()]
+    broken = sum("\ufffd" in line for line in telling)
+    return text if len(telling) - broken > broken else data.decode("cp1252", errors="replace")
 
 
 def _delimiter(lines: list[str], start: int) -> str:
@@ -120,9 +115,12 @@ def _records(lines: list[str], start: int, delimiter: str) -> Iterator[Row]:
         if not lines[at].strip(" \t,;"):
             at += 1
             continue
-        taken = lines[at : at + RECORD_LINES_MAX]
-        # Without a quotation mark the row ends with its line.
-        reader = csv.reader((line + "\n" for line in taken), delimiter=delimiter, strict=True)
+        if '"' not in lines[at]:  # then the row ends with its line, and nothing in it needs the csv module
+            yield Row(at + 1, tuple(lines[at].split(delimiter)))
+            at += 1
+            continue
+        taken = range(at, min(at + RECORD_LINES_MAX, len(lines)))
+        reader = csv.reader((lines[number] + "\n" for number in taken), delimiter=delimiter, strict=True)
         try:
             yield Row(at + 1, tuple(next(reader)))
             at += reader.line_num

@@ -3,11 +3,12 @@
 Every value has exactly one encoding, and `decode` accepts nothing else. So whoever signs, hashes or
 compares bytes knows that no second spelling of the same content exists. Allowed are: integers of 64
 bits, byte strings, texts, lists, maps, true, false, null. Everything else is refused by name: tags,
-floats, indefinite lengths, non-minimal integers, keys out of order or twice, depth over 8.
+floats, indefinite lengths, non-minimal integers, keys out of order or twice, depth over 8, over 8,192 items.
 
 The decoder is our own (docs/decisions/0002): a general one first builds what a tag asks for and only
 then could be told that the tag was not wanted. It runs in one pass; a stated length is compared with
-the bytes that are left before anything is allocated, so its work is linear in the input.
+the bytes that are left before anything is allocated, so its work is linear in the input. A record cannot hold
+more items than are allowed; a frame of empty lists could, and would keep a node busy for nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from protocol.errors import TheirFault
 Value: TypeAlias = Any  # int | bytes | str | list[Value] | dict[int | str | bytes, Value] | bool | None
 
 DEPTH_MAX = 8
+ITEMS_MAX = 8_192  # in all lists and maps together; a key and its value are two
 INT_MAX = 2**64 - 1
 INT_MIN = -(2**64)
 
@@ -71,13 +73,14 @@ def decode(data: bytes, size_max: int) -> Value:
     """The value whose one encoding is `data`, of at most `size_max` bytes. Raises TheirFault."""
     if len(data) > size_max:
         raise TheirFault("too_long")
-    value, end = _item(data, 0, len(data), DEPTH_MAX)
+    value, end = _item(data, 0, len(data), DEPTH_MAX, [ITEMS_MAX])
     if end != len(data):
         raise TheirFault("trailing_bytes")
     return value
 
 
-def _item(data: bytes, at: int, end: int, depth: int) -> tuple[Value, int]:
+def _item(data: bytes, at: int, end: int, depth: int, room: list[int]) -> tuple[Value, int]:
+    """The value at `at`, and where it ends. `room` holds the number of items that may still come."""
     if at >= end:
         raise TheirFault("truncated")
     lead = data[at]
@@ -114,9 +117,10 @@ def _item(data: bytes, at: int, end: int, depth: int) -> tuple[Value, int]:
             raise TheirFault("too_deep")
         if argument > end - at:
             raise TheirFault("truncated")
+        _take(room, argument)
         items = []
         for _ in range(argument):
-            item, at = _item(data, at, end, depth - 1)
+            item, at = _item(data, at, end, depth - 1, room)
             items.append(item)
         return items, at
     if major == 5:
@@ -124,18 +128,19 @@ def _item(data: bytes, at: int, end: int, depth: int) -> tuple[Value, int]:
             raise TheirFault("too_deep")
         if argument * 2 > end - at:
             raise TheirFault("truncated")
+        _take(room, argument * 2)
         result: dict[Any, Value] = {}
         previous = b""
         for _ in range(argument):
             start = at
             if at < end and data[at] >> 5 > 3:  # keys are integers, bytes or texts
                 raise TheirFault("forbidden_type")
-            key, at = _item(data, at, end, 0)
+            key, at = _item(data, at, end, 0, room)
             spelled = data[start:at]
             if spelled <= previous:
                 raise TheirFault("duplicate_key" if spelled == previous else "key_order")
             previous = spelled
-            result[key], at = _item(data, at, end, depth - 1)
+            result[key], at = _item(data, at, end, depth - 1, room)
         return result, at
     if lead == 0xF6:
         return None, at
@@ -144,3 +149,9 @@ def _item(data: bytes, at: int, end: int, depth: int) -> tuple[Value, int]:
     if lead == 0xF4:
         return False, at
     raise TheirFault("forbidden_type")
+
+
+def _take(room: list[int], items: int) -> None:
+    room[0] -= items
+    if room[0] < 0:
+        raise TheirFault("too_long")

@@ -58,7 +58,7 @@ CODES: dict[str, Code] = {
         too_deep="These bytes are nested more deeply than anything that is said here.",
     ),
     **_codes(
-        "encoding", "theirs ours", "log page",
+        "encoding", "theirs ours", "log link page",
         too_long="That is more than fits into one message. Please make it shorter.",
     ),
     # what a record says about itself; the bytes alone decide

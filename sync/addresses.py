@@ -41,6 +41,8 @@ _NOT_AN_ADDRESS = "That is not the address of a node. Write it like 192.168.1.20
 def link_url(address: str) -> URL:
     """The WebSocket URL meant by a host or IP address, with or without port, or by a URL. Raises OurFault."""
     text = address.strip()
+    if len(text) > ADDRESS_LENGTH_MAX:  # before anything reads it: names in other scripts take long
+        raise OurFault("bad_input", _NOT_AN_ADDRESS)
     with contextlib.suppress(ValueError):
         text = f"[{ipaddress.IPv6Address(text)}]"
     given_scheme = "://" in text
@@ -50,7 +52,7 @@ def link_url(address: str) -> URL:
         url = url.with_scheme(scheme)
         if not url.host or url.user or url.password or url.query_string or url.fragment:
             raise ValueError
-        if len(text) > ADDRESS_LENGTH_MAX or url.port == 0:
+        if url.port == 0:
             raise ValueError
         if not given_scheme and url.explicit_port is None:
             url = url.with_port(PORT_DEFAULT)

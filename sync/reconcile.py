@@ -49,6 +49,9 @@ ID_LIST: Final = 2
 BUCKETS: Final = 16  # ranges of 32 items and more are split into so many
 INFINITY: Final = TIMESTAMP_END
 VARINT_BYTES_MAX: Final = 10
+RANGES_MAX: Final = (
+    4_096  # of a message; more than 3,448 fingerprints, and lists that answer them, do not fit
+)
 
 _EMPTY: Final = fingerprint(0, 0)
 
@@ -209,15 +212,24 @@ class Reconciler:
         """Go through the ranges of a message. `learned` is (have, need) to add to: the initiator's alone."""
         index, reader, out = self._index, _Reader(message), _Writer()
         lower = (0, 0)  # (count, sum of ids) before the range, as everywhere below
-        while reader.more():
-            timestamp, prefix = reader.bound()
+        skipped: tuple[int, bytes] | None = None  # a bound to look up only if a range follows that is no skip
+        bound = (0, b"")
+        for _ in range(RANGES_MAX):
+            if not reader.more():
+                break
+            before, bound = bound, reader.bound()
+            timestamp, prefix = bound
             mode = reader.number()
-            upper = index.before(timestamp, prefix)
+            if mode == SKIP:
+                skipped = timestamp, prefix
+                out.skip(timestamp, prefix)
+                continue
+            if skipped is not None:
+                lower, skipped = index.before(*skipped), None
+            upper = lower if bound == before else index.before(timestamp, prefix)
             start = out.size
             theirs = b""
-            if mode == SKIP:
-                out.skip(timestamp, prefix)
-            elif mode == FINGERPRINT:
+            if mode == FINGERPRINT:
                 theirs = reader.take(FINGERPRINT_BYTES)
                 if theirs == fingerprint(upper[0] - lower[0], upper[1] - lower[1]):
                     out.skip(timestamp, prefix)
@@ -235,8 +247,11 @@ class Reconciler:
             if self._size_max and out.size > self._size_max:
                 out.cut_back(start)
                 self._fingerprint_rest(out, lower if theirs == _EMPTY else upper)
-                break
+                return out.message()
             lower = upper
+        else:
+            if reader.more():
+                raise _bad()
         return out.message()
 
     def _split(
@@ -291,6 +306,9 @@ def _compare(
 ) -> None:
     """Add to `have` and `need` how ranks [lower, upper) differ from the ids that the other side lists."""
     missing = dict.fromkeys(theirs)
+    if lower == upper:
+        need.extend(missing)
+        return
     for item_id in index.ids(lower, upper):
         if item_id in missing:
             del missing[item_id]
