@@ -90,9 +90,9 @@ def main() -> int:
         executed = next((int(line[-1]) for line in stats if "number_of_executed_units" in line), 0)
         (OUT / f"{name}.log").write_text(done.stderr)
         counted[name] = executed
-        found += done.returncode != 0
+        found += done.returncode != 0 or not executed
         took_s = time.monotonic() - begun
-        said = "" if done.returncode == 0 else f"  FOUND something, see {OUT}/{name}.log"
+        said = "" if done.returncode == 0 else f"  ended with {done.returncode}, see {OUT}/{name}.log"
         print(f"{name:16} {executed:>9,} executions in {took_s:6.0f} s{said}", flush=True)
     print(f"{'together':16} {sum(counted.values()):>9,}")
     (OUT / "counts.json").write_text(json.dumps(counted, indent=2) + "\n")

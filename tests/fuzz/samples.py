@@ -96,6 +96,8 @@ def world() -> World:
         (claim, member),
         (bo.confirm(claim), theirs_member),
         (bo.dispute(claim), theirs_member),
+        (hillside.succession(bo, hillside.member("Bo again"), river.scope), theirs),
+        (bo.contest(bo, hillside.member("Bo again"), river.scope), [bo.seed]),
         (hillside.say("parcel", river.scope, {"sealed": b"x" * 560}), theirs),
         (bo.say("of the future", river.scope, {"a": [1, {"b": None}]}), theirs_member),
     ]

@@ -13,6 +13,8 @@ from functools import cache
 
 from node.form_table import read_table
 from node.importing import guess_mapping, read_answers
+from node.keys import new_recovery_words
+from node.sheets import SheetFault, read_words
 from protocol import introduction
 from protocol.encoding import decode, encode
 from protocol.errors import CLOSE_CODES, CODES, Fault, OurFault, TheirFault
@@ -169,6 +171,12 @@ def run_invite(data: bytes) -> None:
         assert read_invite(invite.code()) == invite
 
 
+def run_sheet(data: bytes) -> None:
+    """The words of a recovery sheet as somebody typed them."""
+    with refuses(SheetFault, {"bad_sheet"}):
+        assert len(read_words(data.decode("utf-8", "surrogateescape"))) == 32
+
+
 def run_table(data: bytes) -> None:
     """The answers of an online form, from bytes to drafts."""
     with refuses(OurFault, {"bad_csv", "bad_input"}):
@@ -183,6 +191,17 @@ def run_address(data: bytes) -> None:
         url = link_url(data.decode("utf-8", "surrogateescape"))
         assert url.scheme in ("ws", "wss") and url.host and url.path.endswith("/link")
         assert link_url(str(url)).path.endswith("/link")
+
+
+def _key_records() -> list[Sample]:
+    said = samples.records()
+    return said[:2] + said[len(said) // 2 :][:2]
+
+
+def _sheets() -> list[Sample]:
+    words = new_recovery_words(lambda size: samples.HASH[:size])
+    numbered = "\n".join(f"{place}. {word[:4].upper()}" for place, word in enumerate(words, 1))
+    return plain(" ".join(words).encode(), numbered.encode())
 
 
 def _invites() -> list[Sample]:
@@ -233,8 +252,8 @@ def _addresses() -> list[Sample]:
 
 TARGETS: dict[str, Target] = {
     "encoding": Target(run_encoding, samples.values, 14),
-    "record": Target(run_record, samples.records, 24),
-    "key_record": Target(run_key_record, lambda: samples.records()[:2] + samples.records()[22:24], 4),
+    "record": Target(run_record, samples.records, 22),
+    "key_record": Target(run_key_record, _key_records, 4),
     "frame": Target(run_frame, samples.all_frames, 14),
     "introduction": Target(run_introduction, samples.introductions, 6),
     "greeting_first": Target(run_greeting_first, lambda: samples.greetings(0), 2),
@@ -243,6 +262,7 @@ TARGETS: dict[str, Target] = {
     "reconciliation": Target(run_reconciliation, samples.messages, 12),
     "parcel": Target(run_parcel, samples.parcels, 6),
     "invite": Target(run_invite, _contents, 6),
+    "sheet": Target(run_sheet, _sheets, 2),
     "table": Target(run_table, _tables, 6),
     "address": Target(run_address, _addresses, 4),
 }
