@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz.alter import alter
 from tests.fuzz.targets import TARGETS
+from tests.fuzz.test_linear import FIXED_STEPS, STEPS_PER_BYTE_MAX, counted_steps
 
 CASES = 10_000
 FINDS = Path(__file__).with_name("finds")
@@ -59,7 +60,9 @@ def test_what_was_found_once(find: Path) -> None:
     """Each file is named for its target and its fault; its first lines say what went wrong."""
     name = find.stem.split("-")[0]
     hexadecimal = "".join(line for line in find.read_text().splitlines() if not line.startswith("#"))
-    TARGETS[name].run(bytes.fromhex(hexadecimal))
+    data = bytes.fromhex(hexadecimal)
+    taken = counted_steps(lambda: TARGETS[name].run(data))
+    assert taken <= len(data) * STEPS_PER_BYTE_MAX + FIXED_STEPS
 
 
 def test_the_page_lists_every_target() -> None:
