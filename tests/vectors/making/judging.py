@@ -28,8 +28,7 @@ def judged() -> Iterator[Case]:
     scene = Scene()
     scene.neighbors = [scene.oak, scene.harbor]
     epoch = scene.region.epoch(scene.harbor, scene.tip, [scene.harbor])
-    scene.region.records.remove(epoch)
-    del scene.region.homes[scene.harbor.id]
+    scene.unheard(epoch)
     yield case("roster-act-of-a-stranger", "not_a_member", "An epoch by a home that no valid epoch or sponsor has named.", epoch)
     scene = Scene()
     scene.neighbors = [scene.oak, scene.harbor]

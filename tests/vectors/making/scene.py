@@ -56,6 +56,14 @@ class Scene:
         keys = [record for home in homes.values() for record in home.key_records]
         return [*keys, *(record for coalition in self.coalitions for record in coalition.records)]
 
+    def unheard(self, *records: Record) -> list[Record]:
+        """Take roster records back that the coalition has kept: the reader is yet to hear them."""
+        taken = {record.id for record in records}
+        self.region.records = [record for record in self.region.records if record.id not in taken]
+        named = homes_named(self.region.records)
+        self.region.homes = {home_id: home for home_id, home in self.region.homes.items() if home_id in named}
+        return list(records)
+
     def refused(
         self,
         stage: str,
