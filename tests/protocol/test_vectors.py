@@ -11,6 +11,7 @@ import pytest
 from protocol.errors import TheirFault
 from protocol.judge import key_record
 from protocol.record import parse
+from tests.protocol.test_document import rows
 from tests.vectors import make
 from tests.vectors.reading import FOLDER, Reader, landed, vectors
 
@@ -74,6 +75,16 @@ def test_vectors_that_have_landed_never_change() -> None:
 def test_the_maker_still_makes_them() -> None:
     made = {name: hashlib.sha256(make.text_of(vector).encode()).hexdigest() for name, vector in make.cases()}
     assert made == landed()
+
+
+def test_every_refusal_has_a_vector_at_its_stage() -> None:
+    """The codes of docs/protocol.md, and those of foreign bytes on a link."""
+    made = {vector["code"] for vector in REFUSED.values()}
+    assert set(rows("Refusals")) - made == set()
+    links = vectors("handshake", "introduction", "frame", "reconciliation", "invite", "parcel").values()
+    assert {vector["code"] for vector in links if "code" in vector} >= {
+        "bad_handshake", "unknown_invite", "bad_frame", "bad_reconciliation", "bad_code", "bad_field",
+    }  # fmt: skip
 
 
 def explained() -> str:

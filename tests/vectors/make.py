@@ -11,11 +11,22 @@ import json
 import sys
 from collections.abc import Iterator
 
-from tests.vectors.making import encoding, fields, judging, rosters, sets, signatures, words
+from tests.vectors.making import (
+    encoding,
+    fields,
+    judging,
+    links,
+    parcels,
+    reconciling,
+    rosters,
+    sets,
+    signatures,
+    words,
+)
 from tests.vectors.making.scene import Vector
 from tests.vectors.reading import FOLDER, LANDED, landed
 
-MODULES = (encoding, signatures, fields, judging, sets, rosters, words)
+MODULES = (encoding, signatures, fields, judging, sets, rosters, words, parcels, links, reconciling)
 
 
 def cases() -> Iterator[tuple[str, Vector]]:

@@ -66,8 +66,11 @@ class Reader:
         """Let the node's own code open every parcel that enters the store."""
         for public, private in prekeys:
             neighbors.add_prekey(self.connection, bytes.fromhex(public), bytes.fromhex(private), 0)
-        node: Any = SimpleNamespace(records=self.records, connection=self.connection, home=self.home)
-        self.records.on_new = lambda records: Parcels(node, lambda: 0.5).news(records, 0.0)
+        node: Any = SimpleNamespace(
+            records=self.records, connection=self.connection, home=self.home, today=lambda: self.day
+        )
+        parcels = Parcels(node, lambda: 0.5)
+        self.records.on_new = lambda records: parcels.news(records, 0.0)
 
     def hear(self, texts: list[str]) -> list[Added]:
         """What became of each record at the door."""

@@ -167,7 +167,7 @@ def bad_erasures() -> Iterator[Case]:
     scene = Scene()
     claim = scene.ben.claim(scene.ana, scene.ben)
     fields = erasure_body(claim)["seven"]
-    mark = scene.oak.say("erasure", claim.scope, {"seven": fields[:6] + [TODAY + 30]}, created=claim.created, expires=TODAY + 30)
+    mark = scene.oak.say("erasure", claim.scope, {"seven": [*fields[:6], TODAY + 30]}, created=claim.created, expires=TODAY + 30)
     yield "erasure/nothing-erases-hours", scene.state("Hours never end and an erasure must: it names a thing that does not exist.", [claim, mark], [claim, mark], claims={claim.id.hex(): "awaiting"})
 
 
@@ -281,4 +281,3 @@ def cases() -> Iterator[Case]:
     yield from quotas()
     yield from keys()
     yield from lifetimes()
-

@@ -15,13 +15,9 @@ from tests.protocol.helpers import TODAY, Member, Neighborhood
 from tests.vectors.making.scene import Case, Scene
 
 
-def lowest(records: Sequence[Record]) -> Record:
-    return min(records, key=lambda record: record.id)
-
-
 def hours() -> Iterator[Case]:
-    def case(name: str, about: str, given: Sequence[Record], states: dict[Record | bytes, str] | Sequence[tuple[Record, str]]) -> Case:
-        stated = {record.id.hex(): state for record, state in states}  # type: ignore[union-attr,misc]
+    def case(name: str, about: str, given: Sequence[Record], states: Sequence[tuple[Record, str]]) -> Case:
+        stated = {record.id.hex(): state for record, state in states}
         return f"hours/{name}", s.state(about, given, given, claims=stated)
 
     s = Scene()
@@ -144,13 +140,13 @@ def promises() -> Iterator[Case]:
         posts = {} if post_state is None else {post.thing.hex(): post_state}
         return f"promise/{name}", s.state(about, given, kept, promises={promise.thing.hex(): state}, posts=posts, **more)
 
-    table: list[tuple[str, str, str, str, str, int]] = [
-        ("offered", "", "proposed", "open", "", 1), ("withdrawn", "", "withdrawn", "open", "", 1), ("done", "", "proposed", "open", "", 1),
-        ("offered", "agreed", "agreed", "arranged", "", 0), ("withdrawn", "agreed", "released", "open", "", 1), ("done", "agreed", "done", "fulfilled", "", 0),
-        ("offered", "declined", "declined", "open", "", 1), ("offered", "released", "released", "open", "", 1),
-        ("offered", "done", "done", "fulfilled", "", 0), ("withdrawn", "done", "done", "fulfilled", "", 0), ("offered", "no_show", "no_show", "open", "", 1),
+    table: list[tuple[str, str, str, str, int]] = [
+        ("offered", "", "proposed", "open", 1), ("withdrawn", "", "withdrawn", "open", 1), ("done", "", "proposed", "open", 1),
+        ("offered", "agreed", "agreed", "arranged", 0), ("withdrawn", "agreed", "released", "open", 1), ("done", "agreed", "done", "fulfilled", 0),
+        ("offered", "declined", "declined", "open", 1), ("offered", "released", "released", "open", 1),
+        ("offered", "done", "done", "fulfilled", 0), ("withdrawn", "done", "done", "fulfilled", 0), ("offered", "no_show", "no_show", "open", 1),
     ]
-    for helper, poster, state, post_state, _, free in table:
+    for helper, poster, state, post_state, free in table:
         s = Scene()
         post = s.ana.post(s.scope)
         promise = s.ben.commit(post, helper)
@@ -280,10 +276,8 @@ def successions() -> Iterator[Case]:
     yield case("one-of-two-contests-answered", "Two keys contest and one contest is answered: the step stays void.", [step, *words, again, *yes], [(old, old), (new, new), (third, third)])
     s = Scene()
     old, new = people("Ben", "second")
-    old_node = s.oak.seed
     step = s.oak.succession(old, new, s.scope)
     rotation = s.oak.rotation()
-    assert old_node
     yield case("under-a-replaced-node-key", "A succession signed with a node key that was replaced later leaves its set.", [step, rotation], [(old, old), (new, new)], kept=[rotation], aside=[step])
     yield from with_hours()
 
@@ -303,7 +297,7 @@ def with_hours() -> Iterator[Case]:
     yield "succession/no-self-confirmation-by-the-new-key", s.state("The new key cannot confirm what the old key claimed: it is the same account.", [claim, word, step], [claim, word, step], claims={claim.id.hex(): "awaiting"})
     s = Scene()
     old, new = s.ben, s.oak.member("Ben's second key")
-    claim, word = s.ana.claim(s.ana, old), None
+    claim = s.ana.claim(s.ana, old)
     step = s.oak.succession(old, new, s.scope)
     contest = old.contest(old, new, s.scope)
     word = new.confirm(claim)
@@ -321,5 +315,3 @@ def cases() -> Iterator[Case]:
     yield from hours()
     yield from promises()
     yield from successions()
-
-
