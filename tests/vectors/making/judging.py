@@ -191,6 +191,28 @@ def passing() -> Iterator[Case]:
     yield case("erasure-in-a-pair", "A home's erasure in pair scope.", scene.oak.erasure(scene.ben.commit(scene.ana.post())), held=[posts])
 
 
+def fullest() -> Iterator[Case]:
+    """Bodies with every field, each text as long as it may be and of characters of four bytes."""
+    def text(length: int) -> str:
+        return "🚲" * length
+
+    def own(scene: Scene, kind: str, body: dict[str, Any]) -> Any:
+        return scene.riverbend.say(kind, scene.scope, body)
+
+    bodies: dict[str, Any] = {
+        "post": lambda s: s.ana.say("post", (0,), {"type": "offer", "what": "space", "category": "c" * 60, "title": text(120), "text": text(900), "area": text(80), "when": text(120), "urgency": "urgent", "slots": 100, "language": "pt-BR", "name": text(40), "status": "paused", "renews": HASH, "at": NOON}),
+        "details": lambda s: s.ana.say("details", (0,), {"post": HASH, "contact": text(300), "address": text(300), "household": text(300), "notes": text(800), "name": text(80), "at": NOON}),
+        "profile": lambda s: s.ana.say("profile", (0,), {"name": text(40), "area": text(80), "languages": text(80), "about": text(1500), "contact": text(80), "language": "de", "at": NOON}),
+        "node": lambda s: own(s, "node", {"name": text(60), "area": text(80), "addresses": ["a" * 120] * 8, "prekey": HASH, "software": text(80), "at": NOON}),
+        "standing": lambda s: own(s, "standing", {"post": HASH, "state": "partly_arranged", "slots_open": 100, "at": NOON}),
+        "commitment": lambda s: s.ana.say("commitment", (0,), {"post": HASH, "word": "withdrawn", "slots": 100, "note": text(500), "name": text(40), "continues": HASH, "at": NOON}),
+        "answer": lambda s: s.ana.say("answer", (0,), {"commitment": HASH, "word": "no_show", "slots": 100, "note": text(500), "name": text(40), "at": NOON}),
+    }
+    for kind, made in bodies.items():
+        scene = Scene()
+        yield f"passing/fullest-{kind}", scene.taken(f"A record of kind {kind} with every field as long as it may be.", made(scene))
+
+
 def key_bodies() -> Iterator[Case]:
     """What a key record may not say: name, code, fault, changes to the body of a sound rotation, who signs."""
     def bodies(scene: Scene) -> dict[str, tuple[str, str, dict[str, Any], list[bytes]]]:
@@ -244,4 +266,5 @@ def key_bodies() -> Iterator[Case]:
 def cases() -> Iterator[Case]:
     yield from judged()
     yield from passing()
+    yield from fullest()
     yield from key_bodies()
