@@ -6,7 +6,7 @@ T ?=
 RUNS ?= 1000000
 TARGET ?=
 
-.PHONY: help setup setup-dev run demo test test-all check bench fuzz screenshots
+.PHONY: help setup setup-dev setup-cose run demo test test-all check bench fuzz screenshots
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -18,6 +18,16 @@ setup:  ## make .venv with what a node needs
 setup-dev:
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing; run: sudo apt install -y git make python3-venv" >&2; exit 1; }
 	@$(PYTHON) bootstrap.py dev
+
+setup-cose: .venv-cose/done
+
+# A COSE library by others, with a CBOR library of its own, that one test checks records with.
+.venv-cose/done: requirements-cose.lock
+	@$(PYTHON) -m venv --clear .venv-cose
+	@.venv-cose/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+	  --require-hashes --only-binary :all: -r requirements-cose.lock \
+	  || { echo "Missing: the packages of requirements-cose.lock could not be installed; the lines above say why." >&2; exit 1; }
+	@touch $@
 
 run: setup  ## start this neighborhood's node
 	@$(BIN)/barnraise run

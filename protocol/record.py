@@ -192,13 +192,17 @@ def _split(message: bytes) -> tuple[bytes, tuple[bytes, ...]]:
     if not 1 <= count <= SIGNATURES_MAX:
         raise TheirFault("wrong_signatures")
     step = len(_SIGNATURE_PREFIX) + SIGNATURE_SIZE_BYTES
-    if len(message) != at + count * step:
-        raise TheirFault("truncated" if len(message) < at + count * step else "trailing_bytes")
     signatures = []
-    for start in range(at, len(message), step):
-        if not message.startswith(_SIGNATURE_PREFIX, start):
+    for _ in range(count):
+        before = message[at : at + len(_SIGNATURE_PREFIX)]
+        if not _SIGNATURE_PREFIX.startswith(before):
             raise TheirFault("not_a_record")
-        signatures.append(message[start + len(_SIGNATURE_PREFIX) : start + step])
+        if len(message) < at + step:
+            raise TheirFault("truncated")
+        signatures.append(message[at + len(_SIGNATURE_PREFIX) : at + step])
+        at += step
+    if at != len(message):
+        raise TheirFault("trailing_bytes")
     return payload, tuple(signatures)
 
 

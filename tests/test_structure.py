@@ -206,6 +206,10 @@ def test_the_development_lock_holds_the_runtime_lock() -> None:
     assert locked("requirements.lock").items() <= locked("requirements-dev.lock").items()
 
 
+def test_the_lock_of_the_checkers_by_others() -> None:
+    assert {"pycose", "pycddl", "cbor2"} <= set(locked("requirements-cose.lock"))
+
+
 # ---- setting up
 
 

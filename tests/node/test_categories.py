@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from node import categories
-
-TAXONOMY = Path(__file__).parents[3] / "shared" / "data" / "open-eligibility-taxonomy.xml"
+from tests import shared
 
 
 def test_the_list_is_complete_in_two_levels_and_three_languages() -> None:
@@ -86,10 +84,9 @@ def test_open_eligibility_ids_are_in_the_taxonomy() -> None:
     }
     assert len(mapped) >= 30
     assert all(re.fullmatch(r"1[1-3]\d\d", term) for term in mapped.values())
-    if not TAXONOMY.exists():
-        pytest.skip("the Open Eligibility taxonomy is not on this machine")
+    taxonomy = shared.need("data", "open-eligibility-taxonomy.xml")
     # Its first line says XML version 2.0, which parsers refuse: only the ids are of interest here.
-    terms = dict(re.findall(r"_level id=\"(\d+)\" title=\"([^\"]+)\"", TAXONOMY.read_text(encoding="utf-8")))
+    terms = dict(re.findall(r"_level id=\"(\d+)\" title=\"([^\"]+)\"", taxonomy.read_text(encoding="utf-8")))
     assert len(terms) > 200
     assert not {entry: term for entry, term in mapped.items() if term not in terms}
     assert (terms[mapped["rides.medical"]], terms[mapped["food.pantry"]]) == (

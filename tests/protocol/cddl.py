@@ -13,6 +13,8 @@ from protocol.kinds.shapes import Shape
 from protocol.kinds.table import KINDS
 from protocol.scopes import CREATED_MAX_S, DAY_MAX, EPOCH_2020_S
 
+PRELUDE = {"text", "time", "number", "bytes", "any", "int"}  # names of types, which some tools take keys for
+
 PREAMBLE = f"""\
 ; The records of Barnraise in CDDL (RFC 8610). The words are in protocol.md; a test holds this file and the
 ; program together. All CBOR is deterministic (RFC 8949, section 4.2.1): no tags but 98, no floats, no
@@ -27,16 +29,16 @@ record = #6.98([
 signature = [protected: h'a10127', unprotected: {{}}, signature: bstr .size 64]
 
 payload = {{
-  1: 1,                                     ; version
-  2: tstr .size (1..32),                    ; kind
+  1: 1,                           ; version
+  2: tstr .size (1..128),         ; kind: 1 to 32 characters; here and below sizes of texts are in bytes
   3: scope,
-  4: hash / bstr .size 0,                           ; author; empty in an inception
-  5: hash / bstr .size 0,                           ; home; empty in an inception
-  6: bstr .size 16,                         ; nonce
-  7: {EPOCH_2020_S}..{CREATED_MAX_S},             ; created, Unix seconds of the first version
-  8: 0..{DAY_MAX} / null,                     ; expires, a day since 1970, or never
-  9: 0..65535,                              ; edit
-  ? 10: true,                               ; erased: the body is then empty
+  4: hash / bstr .size 0,         ; author; empty in an inception
+  5: hash / bstr .size 0,         ; home; empty in an inception
+  6: bstr .size 16,               ; nonce
+  7: {EPOCH_2020_S}..{CREATED_MAX_S},      ; created, Unix seconds of the first version
+  8: 0..{DAY_MAX} / null,            ; expires, a day since 1970, or never
+  9: 0..65535,                    ; edit
+  ? 10: true,                     ; erased: the body is then empty
   ? 11: [account-key: hash, consent: hash], ; on behalf of
   12: body,
 }}
@@ -85,7 +87,8 @@ def fields_of(shape: type[Shape]) -> list[str]:
             continue
         if get_origin(hint) is Union or str(get_origin(hint)) == "<class 'types.UnionType'>":
             hint = next(part for part in get_args(hint) if part is not type(None))
-        entries.append(f"{'? ' if name in optional else ''}{name}: {type_of(hint)}")
+        key = f'"{name}"' if name in PRELUDE else name
+        entries.append(f"{'? ' if name in optional else ''}{key}: {type_of(hint)}")
     return entries
 
 
