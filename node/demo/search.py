@@ -10,10 +10,13 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from urllib.parse import quote, quote_plus
+
+_PARTED = re.compile(rb"\n|\x00{16,}")
 
 
 def plain(word: str) -> str:
@@ -50,17 +53,28 @@ def spellings(word: str) -> tuple[frozenset[bytes], frozenset[bytes]]:
 
 @cache
 def spellings_of_bytes(secret: bytes) -> tuple[frozenset[bytes], frozenset[bytes]]:
-    """The same for bytes, a key for example: as they are, in hexadecimal, in base64."""
-    return frozenset({secret.hex().encode()}), frozenset({secret} | in_base64(secret))
+    """The same for bytes, a key for example: in hexadecimal, in base64."""
+    return frozenset({secret.hex().encode()}), frozenset(in_base64(secret))
+
+
+def distinct(text: bytes) -> bytes:
+    """`text` without lines that it has already had, and without long runs of zeros: what is left to search.
+
+    No spelling of a word holds a line break or sixteen zeros, so none is lost; pages and databases repeat much.
+    """
+    return b"\n".join(set(_PARTED.split(text)))
 
 
 def found_in(words: Iterable[str | bytes], text: bytes) -> set[str | bytes]:
     """Which of the words occur in `text`."""
-    lower = text.lower()
+    once = distinct(text)
+    lower = once.lower()
     found = set()
     for word in words:
         loose, exact = spellings(word) if isinstance(word, str) else spellings_of_bytes(word)
-        if any(one in lower for one in loose) or any(one in text for one in exact):
+        if any(one in lower for one in loose) or any(one in once for one in exact):
+            found.add(word)
+        elif isinstance(word, bytes) and word in text:  # a key may hold a line break
             found.add(word)
     return found
 
