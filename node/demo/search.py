@@ -60,7 +60,7 @@ def spellings_of_bytes(secret: bytes) -> tuple[frozenset[bytes], frozenset[bytes
 def distinct(text: bytes) -> bytes:
     """`text` without lines that it has already had, and without long runs of zeros: what is left to search.
 
-    No spelling of a word holds a line break or sixteen zeros, so none is lost; pages and databases repeat much.
+    No spelling of a word holds a line break or sixteen zeros, so none is lost.
     """
     return b"\n".join(set(_PARTED.split(text)))
 
@@ -72,9 +72,8 @@ def found_in(words: Iterable[str | bytes], text: bytes) -> set[str | bytes]:
     found = set()
     for word in words:
         loose, exact = spellings(word) if isinstance(word, str) else spellings_of_bytes(word)
-        if any(one in lower for one in loose) or any(one in once for one in exact):
-            found.add(word)
-        elif isinstance(word, bytes) and word in text:  # a key may hold a line break
+        as_it_is = isinstance(word, bytes) and word in text  # a key may hold a line break
+        if as_it_is or any(one in lower for one in loose) or any(one in once for one in exact):
             found.add(word)
     return found
 
