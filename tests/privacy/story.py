@@ -249,6 +249,21 @@ class Story:
         row_key = found.drafts[0].row_key
         self.words.secret(row_key, "imported.row_key", "node", RIVERBEND)
 
+    async def reissue(self) -> None:
+        """Rosa has lost her passphrase; Ines gives her a code, and she chooses another."""
+        ines, rosa = self.person(RIVERBEND, "Ines"), self.person(RIVERBEND, "Rosa")
+        sessions = self.place(RIVERBEND).server.node.sessions.values()
+        key = next(one for one in sessions if one.name == self.names["Rosa"])
+        await ines.open(f"/people/{key.account_key.hex()}/reissue")
+        await ines.press("Make the code")
+        path = next(link[link.index("/join/") :] for link in ines.page.links if "/join/" in link)
+        self.words.secret(path.rpartition("/")[2], "code of a new passphrase", "nobody", RIVERBEND)
+        fresh = self.words.new("reissues/take_up.html passphrase", "form", RIVERBEND, "Rosa")
+        await rosa.press("Sign out")
+        await rosa.open(path)
+        await rosa.press("Use this passphrase", passphrase=fresh, passphrase_again=fresh)
+        assert rosa.page.status == 200 and self.names["Rosa"] in rosa.page.text, rosa.page.text
+
     def keep_secrets(self) -> None:
         """Keys, seeds and tokens: bytes that must not stand anywhere, or in the node's own files only."""
         for home, place in self.region.places.items():
@@ -269,6 +284,7 @@ class Story:
         await self.meet()
         await self.share_what_is_told()
         await self.import_answers()
+        await self.reissue()
         self.keep_secrets()
 
 

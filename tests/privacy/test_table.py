@@ -104,7 +104,7 @@ def test_what_stays_here_or_between_two_is_never_for_the_coalition() -> None:
     """The table may not contradict the scopes: who holds it bounds who reads it."""
     allowed = {
         "local": {"nobody", "node", "self", "coordinators", "members", "two people"},
-        "pair": {"nobody", "node", "two people"},
+        "pair": {"nobody", "node", "two people", "two neighborhoods"},
         "coalition": {"coalition", "links"},
     }
     for field, readers in reach().records.items():
