@@ -44,6 +44,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What tests have to tell: `record_property("summary", text)`, also from the processes of xdist."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties if report.when == "call" else ():
+            if name == "summary":
+                terminalreporter.write_sep("-", report.nodeid)
+                terminalreporter.write_line(text)
+
+
 @pytest.fixture
 def chromium() -> str:
     """The path of the system's browser, for Playwright's `executable_path`; in a test marked `browser`."""

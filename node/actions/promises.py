@@ -17,7 +17,7 @@ from node.views import promises as view
 from protocol.errors import OurFault
 from protocol.kinds.posts import Post
 from protocol.kinds.promises import Answer, Commitment, HelperWord, PosterWord, answer_nonce
-from protocol.scopes import LOCAL_SCOPE, day_of, pair
+from protocol.scopes import LOCAL_SCOPE, Scope, day_of, pair
 from protocol.signing import public_key
 
 if TYPE_CHECKING:
@@ -131,9 +131,8 @@ def offer_help(node: Node, session: Session, post: bytes, *, slots: int, note: s
     ):
         raise OurFault("no_longer_possible", "You have offered to help with this already.")
     scope = LOCAL_SCOPE if record.home == node.home else pair(node.home, record.home)
-    offered = Commitment(
-        post=post, slots=slots, note=_note(note), name=_name(name_shown or session.name)
-    ).body()
+    name = _name_for(session, scope, name_shown)
+    offered = Commitment(post=post, slots=slots, note=_note(note), name=name).body()
     now = node.stamp()
     expires = min(record.expires + LIFE_AFTER_POST_DAYS, day_of(now) + LIFE_DAYS_MAX)
     return say(node, session.seed, "commitment", scope, offered, expires=expires, created=now).thing
@@ -146,7 +145,9 @@ def _note(note: str) -> str:
     return tidy
 
 
-def _name(name: str) -> str:
+def _name_for(session: Session, scope: Scope, shown: str) -> str:
+    """What a promise calls somebody: what they chose to show. Only at home their own name fills a gap."""
+    name = shown.strip() or (session.name if scope == LOCAL_SCOPE else "")
     tidy = " ".join(name.split())
     if len(tidy) > 40:
         raise OurFault("bad_input", "The name shown has at most 40 characters.")
@@ -176,12 +177,13 @@ def _answer(
     post = node.records.version(row.post)
     if commitment is None or post is None:
         raise OurFault("not_found")
+    said = Post.read(post)
     body = Answer(
         commitment=row.thing,
         word=word,
         slots=row.slots,
         note=_note(row.answer_note if note is None else note),
-        name=_name(session.name),
+        name=_name_for(session, commitment.scope, said.name if said is not None else ""),
         at=node.stamp(),
     ).body()
     held = view.answer_to(node.records, commitment, post)

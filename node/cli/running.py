@@ -14,6 +14,7 @@ from node.actions import setup
 from node.cli import show
 from node.cli.common import ask, call, data_option, data_text, folder, json_option, print_json
 from node.cli.links import bases, bases_of, show_links
+from node.logs import log_to
 from node.settings import Settings
 from protocol.errors import OurFault, WorldFault
 
@@ -41,9 +42,7 @@ def run(port: int | None, listen: str | None, discovery: str | None) -> None:
     from node.serve import serve  # the whole web application comes with it, so only where it is needed
 
     settings = Settings.from_outside(data=data_text(), port=port, listen=listen, discovery=discovery)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log_to(sys.stderr, logging.WARNING)
     logging.getLogger("barnraise").setLevel(logging.INFO)
     asyncio.run(serve(settings, announce))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from node.demo.stage import DemoError, search
+from node.demo.search import search
+from node.demo.stage import DemoError
 from node.demo.story import Story
 
 NAMES = (

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from node.actions.setup import new_setup_link
+from node.logs import log_to
 from node.serve import Server
 from node.settings import Settings
 
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--capture", type=Path, required=True)
     given = parser.parse_args()
-    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    log_to(sys.stderr, logging.DEBUG)
     asyncio.run(run(given.data, given.port, given.capture))
 
 

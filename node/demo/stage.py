@@ -117,9 +117,3 @@ def free_ports(count: int) -> list[int]:
     finally:
         for one in sockets:
             one.close()
-
-
-def search(words: list[str], texts: list[bytes]) -> tuple[int, int]:
-    """(how many of the words occur, how many bytes were searched)."""
-    found = sum(any(word.encode() in text for text in texts) for word in words)
-    return found, sum(map(len, texts))

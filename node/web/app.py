@@ -20,6 +20,7 @@ from node.web.pages import (
     neighborhoods,
     people,
     posts,
+    privacy,
     profile,
     promises,
     reissues,
@@ -32,8 +33,7 @@ from node.web.visitor import look_up
 
 FEATURES = (
     *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods),
-    reissues,
-    *(coalitions, status, api),
+    *(reissues, coalitions, privacy, status, api),
 )
 
 

@@ -11,7 +11,10 @@
   then take this node for part of that site. So only names that are ours are answered, others get 421.
   A literal IP address cannot be rebound and is always fine. `/link` is not a page: it trusts keys, not
   names, and `/healthz` says nothing: both are answered under any name.
-- **Headers**: the policy allows this node's style sheet and nothing else, no script at all.
+- **Headers**: the policy allows this node's style sheet and nothing else, no script at all. No other site may
+  frame our pages (X-Frame-Options too, for browsers that do not know frame-ancestors) or load what we answer
+  (Cross-Origin-Resource-Policy: to SameSite, two ports of one address are one "site"). Search engines are
+  told to list nothing, and nobody is told which versions answer.
   Referrer-Policy is `same-origin`, not `no-referrer`: one-time links stand in URLs and must not reach
   other sites, which both ensure, but under `no-referrer` browsers send `Origin: null` with our own forms
   (Fetch standard, "append a request Origin header"), and the check above would be blind.
@@ -41,8 +44,12 @@ HEADERS = {
         "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
         "frame-ancestors 'none'; base-uri 'none'"
     ),
+    "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
     "Referrer-Policy": "same-origin",
+    "Server": "Barnraise",
 }
 
 
@@ -93,8 +100,7 @@ async def guard_host(request: web.Request, handler: Handler) -> web.StreamRespon
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Signal handler: every response gets the headers; only the style sheet may be kept by the browser."""
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
 
 

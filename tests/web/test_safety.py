@@ -88,6 +88,36 @@ async def test_every_answer_carries_the_headers(ines: Person) -> None:
     assert "script" not in safety.HEADERS["Content-Security-Policy"], "default-src 'none' covers scripts"
 
 
+async def test_refusals_carry_the_headers_too(ines: Person, person: Callable[..., Person]) -> None:
+    """Also where no page was made: a foreign name, a form from elsewhere, somebody signed out, too much."""
+    stranger = person()
+    answers = (
+        (421, ines.client.get("/board", headers={"Host": "evil.example"})),
+        (303, stranger.client.get("/board", allow_redirects=False)),
+        (403, ines.client.post("/posts/new", data={})),
+        (405, ines.client.post("/healthz", data={"csrf": ines.page.form("Sign out").fields[0][1]})),
+        (413, ines.client.post("/posts/new", data={"text": "x" * (safety.BODY_LIMIT_BYTES + 1)})),
+        (401, stranger.client.get("/api/posts")),
+    )
+    for status, sent in answers:
+        async with sent as answer:
+            assert answer.status == status
+            for name, value in safety.HEADERS.items():
+                assert answer.headers[name] == value, f"{status}: {name}"
+            assert answer.headers["Cache-Control"] == "no-store", status
+            assert answer.headers.getall("Server") == ["Barnraise"], "no versions to pick an attack by"
+
+
+async def test_no_other_site_loads_frames_or_lists_our_pages(ines: Person) -> None:
+    """What SameSite cookies do not cover: another port of this very address is the same "site"."""
+    async with ines.client.get("/api/people") as answer:
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert "noindex" in answer.headers["X-Robots-Tag"]
+        assert not any(name.lower().startswith("access-control-") for name in answer.headers)
+
+
 async def test_the_cookies_are_out_of_reach(ines: Person, person: Callable[..., Person]) -> None:
     phone = person()
     async with phone.client.get("/sign-in") as answer:

@@ -103,3 +103,25 @@ async def test_linked_by_address_and_hours_across_the_river(places: dict[str, Pl
     await ines.press("Confirm")
     await until(sam, "/hours", "Given 2\N{NO-BREAK SPACE}h".replace("\N{NO-BREAK SPACE}", " "))
     assert "Received 2 h" in (await ines.open("/hours")).text
+
+
+async def test_an_answer_across_carries_the_name_shown_and_no_other(places: dict[str, Place]) -> None:
+    ines, sam = places["Riverbend"].coordinator, places["Hillside"].coordinator
+    await ines.open("/neighborhoods/address")
+    await ines.press("Ask to link", address=places["Hillside"].address)
+    await until(sam, "/neighborhoods", "Riverbend asks to link with you")
+    await sam.press("The words match: link")
+    await until(ines, "/neighborhoods", "Connected")
+    await ines.open("/coalitions/new")
+    await ines.press("Found the coalition", name="North Bank")
+    await until(sam, "/neighborhoods", "Riverbend invites you")
+    await sam.press("Join")
+    path = await post(ines, "need", "Four hands for a sofa", where="region", name_shown="The blue door")
+    await until(sam, "/board?where=region", "Four hands for a sofa")
+    await sam.open(f"{path}/help")
+    await sam.press("Send", name_shown="")
+    await until(ines, "/inbox", "A neighbor from Hillside answered you.")
+    assert "Sam" not in ines.page.text
+    await ines.press("Yes, please")
+    await until(sam, "/inbox", "It is done")
+    assert "You answered The blue door" in sam.page.text and "Ines" not in sam.page.html

@@ -74,7 +74,7 @@ async def do_help(request: web.Request) -> web.Response:
                 item.id,
                 slots=slots,
                 note=note,
-                name_shown=name_shown or session.name,
+                name_shown=name_shown,
             )
             return render.go(f"/posts/{item.id.hex()}", "help_offered")
         except Fault as fault:
