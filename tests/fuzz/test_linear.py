@@ -16,7 +16,7 @@ import pytest
 from tests.fuzz.worst import CONSTRUCTIONS, PARSERS, SIZE_BYTES
 
 SIZES_BYTES = (SIZE_BYTES // 16, SIZE_BYTES // 4)
-STEPS_PER_BYTE_MAX = 40
+STEPS_PER_BYTE_MAX = 64  # a range of four bytes asks for a search in the index
 FIXED_STEPS = 6_000  # signatures, a handshake, key records: what any bytes cost
 MEMORY_PER_BYTE_MAX = 160.0
 FIXED_MEMORY_BYTES = 400_000
