@@ -10,12 +10,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from node import VERSION
 from node.actions import accounts, hours, importing, members, neighborhoods, posts, recovery, setup
+from node.actions import backup as backups
 from node.actions.members import Session
 from node.app import Node
 from node.importing import AnswerDraft
@@ -85,6 +87,7 @@ def status(node: Node) -> dict[str, Any]:
         "coalitions": [],
         "discovery_note": node.discovery_note,
         "clock_note": node.clock_note,
+        "last_backup": plain(backups.state(node)),
     }
     if node.is_set_up:
         page = neighborhoods.neighborhoods(node, onlooker())
@@ -97,6 +100,14 @@ def status(node: Node) -> dict[str, Any]:
 def check_database(node: Node) -> str:
     """ "ok", or what is wrong with the database file."""
     return health.check(node.connection)
+
+
+@command
+async def backup(node: Node, *, path: str, backup_passphrase: str, force: bool) -> dict[str, Any]:
+    """An encrypted backup at `path`, made and checked: see node/actions/backup.py."""
+    made = await backups.make(node, Path(path), backup_passphrase, force=force)
+    backups.record_made(node, made, made.path.name)
+    return {**plain(made), "path": str(made.path)}
 
 
 @command
