@@ -128,7 +128,7 @@ CREATE INDEX lost_edits_author ON lost_edits (author);
 
 
 @migrations()
-def backups(db: Database) -> None:
+def keep_backups(db: Database) -> None:
     """Backups that were made, and what follows from having been restored from one."""
     for statement in _BACKUPS.split(";\n"):
         if statement.strip():
