@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from node import VERSION, backup_file, keys
 from node.backup_file import SUFFIX, Contents, Opened, Part
@@ -110,6 +110,27 @@ async def make(
         )
     finally:
         node.backing_up = False
+
+
+class Download:
+    """A finished backup without a name: as a context its bytes, which are gone with the end of the block."""
+
+    def __init__(self, made: Made) -> None:
+        self.made = made
+        self._file = made.path.open("rb")
+        made.path.unlink()
+
+    def __enter__(self) -> BinaryIO:
+        return self._file
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+
+async def make_download(node: Node, passphrase: str) -> Download:
+    """As `make`, for a page to hand out. Raises the same, and WorldFault("disk_full") for this machine."""
+    target = folder_of(node.settings.data) / f"{_WORKING}download{SUFFIX}"
+    return Download(await make(node, target, passphrase, force=True))
 
 
 def record_made(node: Node, made: Made, place: str) -> None:

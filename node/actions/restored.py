@@ -112,6 +112,11 @@ def lost_edits(node: Node, session: Session) -> list[LostEdit]:
     return found
 
 
+def count_lost(node: Node, session: Session) -> int:
+    """How much that is. Cheap: every page shows it."""
+    return store.count_lost(node.connection, session.account_key)
+
+
 def forget_lost_edits(node: Node, session: Session) -> None:
     """They have read it."""
     with node.records.transaction():
