@@ -99,7 +99,8 @@ def met(node: Node, record: Record) -> None:
     above = store.forgot_above(node.connection, record.thing)
     if above is None or record.edit <= above or store.was_said(node.connection, record.id):
         return
-    store.add_lost(node.connection, record.id, record.thing, record.author, record.kind, node.stamp())
+    account = node.records.accounts.account(record.home, record.author)[1]
+    store.add_lost(node.connection, record.id, record.thing, account, record.kind, node.stamp())
 
 
 def lost_edits(node: Node, session: Session) -> list[LostEdit]:

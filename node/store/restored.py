@@ -20,7 +20,7 @@ class LostRow:
 
 def begin(connection: sqlite3.Connection) -> None:
     """Forget what was said since an earlier restore, and one-time codes: used ones would work again."""
-    for table in ("said_since_restore", "member_invites", "neighborhood_invites"):
+    for table in ("said_since_restore", "member_invites", "neighborhood_invites", "reissues"):
         connection.execute(f"DELETE FROM {table}")
 
 
