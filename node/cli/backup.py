@@ -198,6 +198,6 @@ def _confirm(data: Path) -> None:
 
 def _without_backup() -> None:
     show.say(WITHOUT_BACKUP)
-    show.say(
-        "With a backup: barnraise restore FILE\nWithout one, and with the recovery sheet: barnraise recover"
-    )
+    show.say("With a backup: barnraise restore FILE")
+    show.say("Where the data is here, but the node's key was stolen: barnraise recover key")
+    show.say("The way back from other neighborhoods alone is still to come. Keep the recovery sheets.")
