@@ -13,14 +13,17 @@ import time
 from collections.abc import Callable
 from typing import IO, Any
 
+from sqlite_utils import Database
+
 from node import keys as node_keys
-from node.actions.standings import keep_standings
+from node.actions import restore, restored
+from node.actions.standings import keep_cards, keep_standings
 from node.settings import Settings
 from node.store import settings as local_settings
 from node.store.database import DATABASE_NAME, lock_folder, open_database
 from node.store.records import Records
 from node.tries import Tries
-from protocol.errors import OurFault
+from protocol.errors import OurFault, WorldFault
 from protocol.record import Record
 from protocol.scopes import DAY_S, EPOCH_2020_S, day_of
 
@@ -41,27 +44,34 @@ class Node:
         clock: Callable[[], float] = time.time,
         chance: Callable[[int], bytes] = secrets.token_bytes,
         memory: bool = False,
+        rescue: bool = False,
     ) -> None:
+        """`rescue`: where the database is damaged, take up the last good copy."""
         self.settings = settings
+        self.memory = memory
         self._clock = clock
         self._chance = chance
         self.day_offset = 0  # days by which peers agree that our clock is wrong; see sync/days.py
         self._lock: IO[bytes] | None = None if memory else lock_folder(settings.data)
         try:
-            self.db = open_database(None if memory else settings.data / DATABASE_NAME)
+            self.rescue_note = ""
+            self.db = self._open(rescue)
             self.connection = self.db.conn
             self.keys = None if memory else node_keys.read_node_keys(settings.data)
         except BaseException:
             self._release()
             raise
-        self.memory = memory
         self._staged: node_keys.NodeKeys | None = None
         self.records = Records(self.connection, self.today)
         self.records.on_new = self._new
+        self.records.on_own_version = lambda record: restored.met(self, record)
         self.on_new: list[Callable[[list[Record]], None]] = []
         self.sessions: dict[str, Any] = {}
         self.tries = Tries()
         self.discovery_note = ""
+        self.backing_up = False
+        self.copies_forgotten = 0  # how often the local copies were forgotten: one under way is dropped
+        self.copy_wanted: Callable[[], None] = lambda: None
         self.clock_unset = self.clock_before_build()
         self.call_note = ""  # why the last typed address did not answer
         self.nearby: dict[bytes, Any] = {}
@@ -78,6 +88,17 @@ class Node:
         if home:
             self.records.own_home = bytes.fromhex(home)
             self._settle_staged_keys()
+
+    def _open(self, rescue: bool) -> Database:
+        if self.memory:
+            return open_database(None)
+        try:
+            return open_database(self.settings.data / DATABASE_NAME)
+        except WorldFault as fault:
+            if fault.code != "damaged_data" or not rescue:
+                raise
+            self.rescue_note = restore.take_up_last_good(self.settings.data, fault.sentence)
+            return open_database(self.settings.data / DATABASE_NAME)
 
     def close(self) -> None:
         """Close the database and let go of the folder."""
@@ -208,6 +229,8 @@ class Node:
     def _new(self, records: list[Record]) -> None:
         if self.is_set_up and self.key_is_current:
             keep_standings(self, records)
+            if any(record.kind == "node" and record.home == self.home for record in records):
+                keep_cards(self)  # one that a restored node had forgotten may name a prekey that is lost
         for listener in self.on_new:
             listener(records)
 

@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from node import VERSION
-from node.actions import accounts, hours, importing, members, neighborhoods, posts, recovery, setup
+from node.actions import accounts, hours, importing, members, neighborhoods, posts, setup
+from node.actions import backup as backups
 from node.actions.members import Session
 from node.app import Node
 from node.importing import AnswerDraft
@@ -85,6 +86,7 @@ def status(node: Node) -> dict[str, Any]:
         "coalitions": [],
         "discovery_note": node.discovery_note,
         "clock_note": node.clock_note,
+        "last_backup": plain(backups.state(node)),
     }
     if node.is_set_up:
         page = neighborhoods.neighborhoods(node, onlooker())
@@ -255,12 +257,12 @@ async def hours_confirm(node: Node, *, who: str, passphrase: str, claim: str) ->
     """Confirm the claim whose id begins with `claim`."""
     async with signed_in(node, who, passphrase) as session:
         entries = hours.hours(node, session).entries
-        whole = _by_id("hours", claim, [entry.id for entry in entries])
+        whole = by_id("hours", claim, [entry.id for entry in entries])
         hours.confirm(node, session, whole)
         return next(entry for entry in _hours(node, session)["items"] if entry["id"] == whole.hex())
 
 
-def _by_id(what: str, beginning: str, ids: list[bytes]) -> bytes:
+def by_id(what: str, beginning: str, ids: list[bytes]) -> bytes:
     """The one id that begins with these hex digits."""
     found = [one for one in ids if beginning and one.hex().startswith(beginning.strip().lower())]
     if not found:
@@ -324,43 +326,6 @@ async def coalition_join(node: Node, *, who: str, passphrase: str, code: str) ->
     """Use an invitation code that another neighborhood made. Needs a running node, which calls the other."""
     async with signed_in(node, who, passphrase) as session:
         return {"joined": await neighborhoods.enter_code(node, session, code)}
-
-
-# recovery: the words are the authority, not a member's passphrase
-
-
-@command
-def recover_status(node: Node) -> dict[str, Any]:
-    """Which sheets there are, and what of ours waits under an earlier key."""
-    found: dict[str, Any] = plain(recovery.policy(node))
-    return found | {"rest": plain(recovery.rest(node)), "key_is_current": node.key_is_current}
-
-
-@command
-async def recover_key(node: Node, *, sheets: list[str]) -> dict[str, Any]:
-    """A new node key, by the words of enough sheets."""
-    signed = await recovery.replace_key(node, sheets)
-    return {"signed": signed, "rest": plain(recovery.rest(node))}
-
-
-@command
-def recover_sheets(node: Node, *, sheets: list[str], kind: str, number: int) -> list[dict[str, Any]]:
-    """New sheets: all of a `kind`, or, with kind "", a new one for sheet `number`."""
-    if kind in ("one", "three_of_five"):
-        found: list[dict[str, Any]] = plain(recovery.replace_sheets(node, sheets, kind))  # type: ignore[arg-type]
-        return found
-    return [plain(recovery.replace_one_sheet(node, sheets, number))]
-
-
-@command
-async def recover_decide(
-    node: Node, *, who: str, passphrase: str, author: str, kind: str, keep: bool
-) -> dict[str, Any]:
-    """Sign anew, or drop, what waits of one author (how its id begins) and kind."""
-    async with signed_in(node, who, passphrase) as session:
-        waiting = [one.author for one in recovery.rest(node) if one.kind == kind]
-        whole = _by_id("records that wait", author, list(dict.fromkeys(waiting)))
-        return {"count": recovery.decide(node, session, whole, kind, keep)}
 
 
 # import

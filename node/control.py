@@ -24,7 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from node import commands
+from node import (
+    commands,
+    commands_care,  # noqa: F401  # its commands stand in the same table
+)
 from node.app import Node
 from node.settings import Settings
 from node.store.database import DATABASE_NAME

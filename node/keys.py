@@ -119,18 +119,19 @@ def check_passphrase(passphrase: str) -> None:
 async def seal_seed(seed: bytes, passphrase: str) -> SealedSeed:
     """Seal a member's seed. Takes about a tenth of a second and 64 MiB."""
     salt = secrets.token_bytes(argon2id.SALTBYTES)
-    return SealedSeed(salt, bytes(SecretBox(await _derive(passphrase, salt)).encrypt(seed)))
+    return SealedSeed(salt, bytes(SecretBox(await derive(passphrase, salt)).encrypt(seed)))
 
 
 async def open_seed(sealed: SealedSeed, passphrase: str) -> bytes:
     """The seed. Raises OurFault("wrong_passphrase")."""
     try:
-        return bytes(SecretBox(await _derive(passphrase, sealed.salt)).decrypt(sealed.sealed))
+        return bytes(SecretBox(await derive(passphrase, sealed.salt)).decrypt(sealed.sealed))
     except CryptoError:
         raise OurFault("wrong_passphrase") from None
 
 
-async def _derive(passphrase: str, salt: bytes) -> bytes:
+async def derive(passphrase: str, salt: bytes) -> bytes:
+    """Argon2id: a key of 32 bytes from a passphrase and 16 bytes of salt."""
     async with _one_at_a_time:
         return await asyncio.to_thread(
             argon2id.kdf,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from node import VERSION
+from node.actions import restored
 from node.actions.neighborhoods import sponsor
 from node.store import neighbors
 from node.store.sets import set_of
@@ -127,6 +128,8 @@ class StorePort:
     def in_step(self, key: SetKey, home: bytes) -> None:
         if key[0] == "pair":
             self.node.pair_in_step(home)
+        elif key[0] == "roster":
+            restored.roster_proven(self.node, key[1])
 
     # people's decisions about neighbors
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from aiohttp import web
 
+from node.actions import backup
 from node.app import Node
 from node.control import start_control
 from node.links import Links
 from node.settings import Settings
 from node.web.app import add_link_route, build_app
-from protocol.errors import WorldFault
+from protocol.errors import Fault, WorldFault
 from sync.addresses import up_interfaces
 from sync.transport import Tap
 
 log = logging.getLogger("barnraise")
 
+COPY_CHECK_S = 600.0
 HANDLERS_END_WITHIN_S = 1.0  # on stopping: pages and greetings under way get this long, then are cut off
 
 
@@ -38,12 +42,13 @@ class Server:
     """One running node. `start`, then `stop`."""
 
     def __init__(self, settings: Settings, *, tap: Tap | None = None) -> None:
-        self.node = Node(settings)
+        self.node = Node(settings, rescue=True)
         self.links: Links | None = None
         self._tap = tap
         self._runner: web.AppRunner | None = None
         self._control: object | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._copies: asyncio.Task[None] | None = None
 
     async def start(self) -> Served:
         """Open the port, the control socket and the links. Raises WorldFault("port_in_use")."""
@@ -55,6 +60,7 @@ class Server:
             await self._runner.setup()
             await self._listen(self._runner)
             self._control = await start_control(node)
+            self._copies = asyncio.create_task(keep_copies(node))
             if node.is_set_up:
                 await self._start_links()
             else:
@@ -109,6 +115,9 @@ class Server:
     async def stop(self) -> None:
         """Close everything: first the port, so that nobody comes in meanwhile, and the database last."""
         try:
+            if self._copies is not None:
+                self._copies.cancel()
+                await asyncio.wait([self._copies])
             if self._runner is not None:
                 for site in list(self._runner.sites):
                     await site.stop()
@@ -122,6 +131,30 @@ class Server:
                 await self._runner.cleanup()
         finally:
             self.node.close()
+
+
+def _none_forgotten_since(node: Node, count: int) -> bool:
+    return node.copies_forgotten == count
+
+
+async def keep_copies(node: Node) -> None:
+    """A copy of the database on this machine each day, made in a thread; anew after an erasure."""
+    data, wanted = node.settings.data, asyncio.Event()
+    node.copy_wanted = wanted.set
+    backup.drop_leftovers(data)
+    forgotten = node.copies_forgotten
+    while True:
+        if node.is_set_up and (backup.copy_is_due(data, node.now()) or node.copies_forgotten != forgotten):
+            forgotten = node.copies_forgotten
+            still_wanted = partial(_none_forgotten_since, node, forgotten)
+            try:
+                await asyncio.to_thread(backup.make_local_copy, data, still_wanted)
+            except (Fault, OSError):
+                log.exception("the database could not be copied")
+        if node.copies_forgotten == forgotten:
+            wanted.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(wanted.wait(), COPY_CHECK_S)
 
 
 def urls(settings: Settings) -> list[str]:

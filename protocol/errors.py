@@ -149,11 +149,21 @@ CODES: dict[str, Code] = {
         key_replaced="This node's key was replaced on another machine. Nothing it signs counts any more.",
         too_many_tries="Too many tries. Please wait a little.",
     ),
+    **_codes(
+        "people", "ours", "page",
+        restored_roster="This node was restored from a backup. It can vote once it has heard another member.",
+    ),
+    **_codes(
+        "people", "ours", "cli",
+        wrong_backup_passphrase="This is not the passphrase of this backup. The backup itself is whole.",
+        backup_exists="There is a file of that name already. Choose another, or say --force to replace it.",
+    ),
     # the state of the world
     **_codes(
         "world", "world", "page",
         disk_full="The disk is full. Make room on it, then try again.",
         unreachable="The other node cannot be reached. Check the address, and that the node is running.",
+        damaged_backup="This backup cannot be used: it is damaged. Try another copy of it.",
         no_multicast="This network does not let nodes find each other. Type the address instead.",
     ),
     **_codes(
@@ -165,6 +175,7 @@ CODES: dict[str, Code] = {
         port_in_use="The port is already in use by another program. Choose another with --port.",
         newer_data="This data folder was written by a newer Barnraise. Update the program to open it.",
         damaged_data="The database is damaged. Bring back the last good backup.",
+        newer_backup="This backup was made by a newer Barnraise. Update the program to open it.",
         data_in_use="Another Barnraise process is using this data folder. Wait for it, or stop it.",
         node_not_running="The node is not running. Start it first (barnraise run).",
         no_access="A file or folder cannot be used. Check its name and its permissions.",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from node.actions import restored
 from protocol.errors import TheirFault, WorldFault, ours
-from protocol.record import Draft, Record
+from protocol.kinds.table import KINDS
+from protocol.record import Draft, Record, thing_of
 from protocol.scopes import Scope, day_of
 from protocol.signing import public_key
 
@@ -24,12 +27,13 @@ def say(
     expires: int | None = None,
     nonce: bytes | None = None,
     created: int | None = None,
-    edit: int = 0,
+    held: int = -1,
 ) -> Record:
     """Sign a record as a member (or, without a seed, as the neighborhood) and store it.
 
     `life_days` counts from today; `expires` is the day itself; neither means that it never expires.
-    Raises OurFault with the door's code where the record is not in, or is too long to be one.
+    `held` is the edit number of the version held, for the next one. Raises OurFault with the door's code
+    where the record is not in, or is too long to be one.
     """
     seeds = [node.node_keys.seed] if member_seed is None else [member_seed, node.node_keys.seed]
     made = node.stamp() if created is None else created
@@ -42,13 +46,19 @@ def say(
         created=made,
         expires=day_of(made) + life_days + 1 if life_days is not None else expires,
         body=body,
-        edit=edit,
     )
+    editable = KINDS[kind].edits
+    if editable and (held >= 0 or nonce is not None):  # a random nonce is nothing that could be forgotten
+        seven = (kind, scope, draft.author, draft.home, draft.nonce, draft.created, draft.expires)
+        draft = replace(draft, edit=restored.next_edit(node, thing_of(*seven), held))
     try:
         record = draft.sign(seeds)
     except TheirFault as fault:  # the parser's word, which knows no other side: here we are the other side
         raise ours(fault.code) from fault
-    return put(node, record)
+    with node.records.transaction():
+        if editable:
+            restored.remember(node, record, held)
+        return put(node, record)
 
 
 def say_again(node: Node, member_seed: bytes | None, version: Record, body: dict[str, Any]) -> Record:
@@ -62,7 +72,7 @@ def say_again(node: Node, member_seed: bytes | None, version: Record, body: dict
         expires=version.expires,
         nonce=version.nonce,
         created=version.created,
-        edit=version.edit + 1,
+        held=version.edit,
     )
 
 

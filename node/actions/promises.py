@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from node.actions import hours
+from node.actions import hours, restored
 from node.actions.acting import say, say_again
 from node.actions.members import Session
 from node.actions.names import neighborhood_name, person_name
@@ -259,8 +259,10 @@ def no_show(node: Node, session: Session, promise: bytes) -> None:
 def waiting(node: Node, session: Session) -> int:
     """How much in the inbox waits for this person. Cheap: every page shows it."""
     me = (node.home, session.account_key)
-    return view.count_to_answer(node.connection, *me, node.today()) + hour_view.count_to_confirm(
-        node.connection, *me
+    return (
+        view.count_to_answer(node.connection, *me, node.today())
+        + hour_view.count_to_confirm(node.connection, *me)
+        + restored.count_lost(node, session)
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from node.actions import restored
 from node.actions.acting import say
 from node.actions.members import Session, coordinator
 from node.actions.names import neighborhood_name
@@ -118,6 +119,7 @@ def propose(node: Node, session: Session, coalition_id: bytes, roles: Mapping[by
     roster = _roster(node, coalition_id)
     if node.home not in roster.voters:
         raise OurFault("not_allowed", "Only a neighborhood that votes can propose who votes.")
+    restored.check_may_assent(node, coalition_id)
     if _assented(node, roster):
         raise OurFault("no_longer_possible", "You have assented to a proposal. It must be decided first.")
     known = node.records.known.chains
@@ -147,6 +149,7 @@ def assent(node: Node, session: Session, coalition_id: bytes, epoch_id: bytes) -
     """Say yes to a proposal."""
     coordinator(session)
     roster = _roster(node, coalition_id)
+    restored.check_may_assent(node, coalition_id)
     if node.home not in roster.voters or _assented(node, roster):
         raise OurFault("no_longer_possible")
     if epoch_id not in {proposal.id for proposal in roster.proposals}:

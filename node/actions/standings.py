@@ -36,6 +36,10 @@ def keep_standings(node: Node, changed: Iterable[Record]) -> None:
             commitment = node.records.version(record.body["commitment"])
             if commitment is not None and type(commitment.body.get("post")) is bytes:
                 posts[commitment.body["post"]] = None
+        elif (
+            record.kind == "standing" and record.home == node.home and type(record.body.get("post")) is bytes
+        ):
+            posts[record.body["post"]] = None  # one that a restored node had forgotten comes back
     for thing in posts:
         _keep_standing(node, thing)
 

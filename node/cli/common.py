@@ -149,7 +149,7 @@ def acting() -> dict[str, str]:
     """Who acts: the parameters `who` and `passphrase`. Asks for the passphrase if nothing else has it."""
     meta, who = click.get_current_context().meta, acting_name()
     if _FILE in meta:
-        return {"who": who, "passphrase": _first_line(Path(meta[_FILE]))}
+        return {"who": who, "passphrase": first_line(Path(meta[_FILE]))}
     if given := os.environ.get("BARNRAISE_PASSPHRASE"):
         return {"who": who, "passphrase": given}
     if not has_terminal():
@@ -161,7 +161,8 @@ def acting() -> dict[str, str]:
     return {"who": who, "passphrase": click.prompt(f"Passphrase of {who}", hide_input=True, err=True)}
 
 
-def _first_line(path: Path) -> str:
+def first_line(path: Path) -> str:
+    """A passphrase from the first line of a file. Raises Fault where it cannot be read."""
     try:
         with path.open("rb") as file:
             line = file.read(PASSPHRASE_FILE_BYTES_MAX).split(b"\n")[0]

@@ -90,6 +90,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield finding
     if (settings.data / KEY_FILE_NAME).exists():
         yield check_keys(settings.data / KEY_FILE_NAME)
+    if node is not None and node["set_up"]:
+        yield check_backup(node["last_backup"])
     yield check_disk(settings.data)
     running = node if node is not None and node["running"] else None
     yield check_port(settings, running)
@@ -136,11 +138,11 @@ def check_database(folder: Path) -> tuple[dict[str, Any] | None, Finding]:
         advice = {
             "newer_data": "Update Barnraise on this machine.",
             "data_in_use": "Stop the other program, or wait until it is done.",
-            "damaged_data": f"Stop the node and put back the newest file of {folder / 'backups'}.",
+            "damaged_data": "Start it with “barnraise run”: it takes up its last good copy and says so.",
         }.get(fault.code, "Start the node again and look at its log.")
         return None, Finding(name, fault.sentence, advice, True)
     if answer.result != "ok":
-        advice = f"Stop the node and put back the newest file of {folder / 'backups'}."
+        advice = "Stop the node and start it again: it takes up its last good copy and says so."
         return status, Finding(name, f"damaged: {answer.result}", advice, True)
     who = "not set up yet" if not status["set_up"] else show.clean(status["neighborhood"]["name"])
     return status, Finding(
@@ -154,6 +156,13 @@ def check_keys(path: Path) -> Finding:
     if mode & 0o077:
         return Finding("Key file", f"others can read {path}", f"Run: chmod 600 {path}")
     return Finding("Key file", "only you can read it")
+
+
+def check_backup(last: dict[str, Any]) -> Finding:
+    """What is on this machine only is gone with it."""
+    said = f"the last on {show.moment(last['made']).date().isoformat()}" if last["made"] else "none yet"
+    advice = "Make one and keep it elsewhere: barnraise backup FILE" if last["due"] else ""
+    return Finding("Backup", said, advice)
 
 
 def check_disk(folder: Path) -> Finding:

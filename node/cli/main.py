@@ -9,6 +9,7 @@ import sys
 import click
 
 from node import VERSION
+from node.cli.backup import backup, restore
 from node.cli.board import board, categories, need, offer
 from node.cli.coalition import coalition
 from node.cli.common import Commands, data_option
@@ -53,6 +54,8 @@ COMMANDS = (
     categories,
     hours,
     coalition,
+    backup,
+    restore,
     import_,
     recover,
     demo,

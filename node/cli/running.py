@@ -51,6 +51,8 @@ def announce(served: Served) -> None:
     """Say where the page is and what to do next."""
     node = served.node
     click.echo(f"ready {served.urls[0]}")
+    if node.rescue_note:
+        show.say(f"\n{show.clean(node.rescue_note)}")
     if not node.is_set_up:
         show.say("\nThis node has no neighborhood yet. Setting one up takes about five minutes.")
         token = setup.new_setup_link(node)
@@ -137,6 +139,7 @@ def status(as_json: bool) -> None:
             ("board", f"{show.counted(found['posts'], 'post')}, {found['posts_here']:,} from here"),
             ("linked", f"{show.counted(len(linked), 'neighborhood')}, {connected:,} connected now"),
             ("coalitions", coalitions or "none yet"),
+            ("last backup", _last_backup(found["last_backup"]["made"])),
             ("disk", f"{show.size(found['database_bytes'])} used, {show.size(disk.free)} free"),
             ("data folder", str(folder())),
         ]
@@ -144,3 +147,9 @@ def status(as_json: bool) -> None:
     for note in (found["discovery_note"], found["clock_note"]):
         if note:
             show.say(f"\n{show.clean(note)}")
+
+
+def _last_backup(made: int) -> str:
+    if not made:
+        return "none yet: “barnraise backup FILE” makes one to keep elsewhere"
+    return show.moment(made).date().isoformat()

@@ -21,6 +21,7 @@ from protocol.errors import WorldFault
 
 DATABASE_NAME = "barnraise.db"
 LOCK_NAME = "lock"
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def lock_folder(folder: Path) -> IO[bytes]:
@@ -36,13 +37,19 @@ def lock_folder(folder: Path) -> IO[bytes]:
 
 
 def open_database(path: Path | None) -> Database:
-    """The database at `path` (None: in memory), migrated. Raises WorldFault: newer_data, damaged_data."""
+    """The database at `path` (None: in memory), migrated. Raises WorldFault: newer_data, damaged_data.
+
+    damaged_data is only what SQLite finds wrong in the file itself, because it may be set aside for that; a
+    disk that is full or does not answer stays an sqlite3.OperationalError.
+    """
     fresh = path is None or not path.exists()
     connection = sqlite3.connect(":memory:" if path is None else path, isolation_level=None, timeout=5)
     try:
         return _prepare(connection, path, fresh)
     except sqlite3.DatabaseError as error:
         connection.close()
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in _DAMAGE:
+            raise
         raise WorldFault("damaged_data", f"The database {path} is damaged ({error}).") from None
     except WorldFault:
         connection.close()

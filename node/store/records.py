@@ -60,6 +60,7 @@ class Records(Reading):
         self._own_home = b""
         self.on_new: Callable[[list[Record]], None] = lambda records: None
         self.on_known: Callable[[], None] = lambda: None
+        self.on_own_version: Callable[[Record], None] = lambda record: None  # within the transaction
         self.indexes = Indexes(connection)
         self._known: Known | None = None
         self._known_day = -1
@@ -196,6 +197,8 @@ class Records(Reading):
                 "SELECT 1 FROM records WHERE thing = ? AND status = 0 AND (edit, id) > (?, ?)",
                 (thing, record.edit, record.id),
             ).fetchone()
+            if record.home == self.own_home:
+                self.on_own_version(record)
             if better is not None:
                 return Added("superseded", "superseded", record)
         if record.kind == "standing" and self._other_standing(record, "thing < ?"):

@@ -115,4 +115,24 @@ def accounts(db: Database) -> None:
         db.execute(statement)
 
 
+_BACKUPS = """
+CREATE TABLE backups (
+    id INTEGER PRIMARY KEY, made INTEGER NOT NULL, size_bytes INTEGER NOT NULL, sha256 BLOB NOT NULL,
+    place TEXT NOT NULL);
+CREATE TABLE said_since_restore (id BLOB PRIMARY KEY, thing BLOB NOT NULL, forgot_above INTEGER NOT NULL);
+CREATE INDEX said_since_restore_thing ON said_since_restore (thing);
+CREATE TABLE lost_edits (
+    id BLOB PRIMARY KEY, thing BLOB NOT NULL, author BLOB NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX lost_edits_author ON lost_edits (author);
+"""
+
+
+@migrations()
+def keep_backups(db: Database) -> None:
+    """Backups that were made, and what follows from having been restored from one."""
+    for statement in _BACKUPS.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
 NAMES = [migration.name for migration in migrations._migrations]

@@ -12,6 +12,7 @@ from node.web.keys import LINK_PATH, NODE, VISITOR
 from node.web.languages import LANGUAGES, translations
 from node.web.pages import (
     api,
+    backup,
     board,
     coalitions,
     frontdoor,
@@ -33,7 +34,7 @@ from node.web.visitor import look_up
 
 FEATURES = (
     *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods),
-    *(reissues, coalitions, privacy, status, api),
+    *(reissues, backup, coalitions, privacy, status, api),
 )
 
 

@@ -207,7 +207,7 @@ def test_a_healthy_node(alder: Person) -> None:
         free.bind(("0.0.0.0", 0))
         port = free.getsockname()[1]
     exit_status, found = checks(alder, "--port", str(port))
-    names = "Python, Data folder, Database, Key file, Disk, Port, Clock, Finding others, Addresses"
+    names = "Python, Data folder, Database, Key file, Backup, Disk, Port, Clock, Finding others, Addresses"
     assert exit_status == 0 and ", ".join(found) == names
     assert found["Database"]["said"] == "sound, not in use, Alder Street"
     assert found["Port"]["said"] == f"{port} is free"

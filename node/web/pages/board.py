@@ -6,7 +6,7 @@ from aiohttp import web
 from yarl import URL
 
 from node import categories
-from node.actions import posts
+from node.actions import backup, posts, restored
 from node.actions.posts import BoardQuery
 from node.web import render
 from node.web.keys import NODE, VISITOR
@@ -43,12 +43,16 @@ def filters_of(query: BoardQuery) -> dict[str, str]:
 async def board(request: web.Request) -> web.Response:
     session = session_of(request)
     query = query_of(request)
-    found = posts.board(request.app[NODE], session, query)
+    node = request.app[NODE]
+    found = posts.board(node, session, query)
+    is_coordinator = request[VISITOR].is_coordinator
     filters = filters_of(query)
     return render.page(
         request,
         "board/board.html",
         items=found.items,
+        backup=backup.state(node) if is_coordinator else None,
+        restored=restored.last(node) if is_coordinator else None,
         query=query,
         filtered=bool(filters or query.cursor),
         choices=categories.choices(request[VISITOR].language),

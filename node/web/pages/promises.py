@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from node.actions import posts, promises
+from node.actions import posts, promises, restored
 from node.actions.members import Session
 from node.actions.posts import PostItem
 from node.actions.promises import Promise
@@ -28,15 +28,23 @@ NOTE_CHARACTERS = 500
 
 @routes.get("/inbox")
 async def inbox(request: web.Request) -> web.Response:
-    box = promises.inbox(request.app[NODE], session_of(request))
+    node, session = request.app[NODE], session_of(request)
+    box = promises.inbox(node, session)
     return render.page(
         request,
         "inbox/inbox.html",
         box=box,
+        lost_edits=restored.lost_edits(node, session),
         proposed=[promise for promise in box.arranged if promise.state == "proposed"],
         arranged=[promise for promise in box.arranged if promise.state != "proposed"],
         back="/inbox",
     )
+
+
+@routes.post("/inbox/noted")
+async def noted(request: web.Request) -> web.Response:
+    restored.forget_lost_edits(request.app[NODE], session_of(request))
+    return render.go("/inbox")
 
 
 def helpable(request: web.Request) -> PostItem:
