@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from protocol.errors import TheirFault
+from protocol.errors import CODES, TheirFault
 from protocol.judge import key_record
 from protocol.record import parse
 from tests.protocol.test_document import rows
@@ -80,6 +80,7 @@ def test_the_maker_still_makes_them() -> None:
 def test_every_refusal_has_a_vector_at_its_stage() -> None:
     """The codes of docs/protocol.md, and those of foreign bytes on a link."""
     made = {vector["code"] for vector in REFUSED.values()}
+    assert {CODES[vector["code"]].about == vector["stage"] for vector in REFUSED.values()} == {True}
     assert set(rows("Refusals")) - made == set()
     links = vectors("handshake", "introduction", "frame", "reconciliation", "invite", "parcel").values()
     assert {vector["code"] for vector in links if "code" in vector} >= {

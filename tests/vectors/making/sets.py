@@ -201,7 +201,7 @@ def quotas() -> Iterator[Case]:
     post = scene.ben.post(scene.scope)
     astray = [scene.oak.standing(post, "arranged", 0, nonce=bytes([n]) * 16) for n in range(3)]
     first = min(astray, key=lambda r: r.thing)
-    yield "quota/a-standing-with-another-nonce", scene.state("What only looks like a standing counts as an act of the neighborhood, and there is one standing per post.", [post, *astray], [post, first])
+    yield "quota/a-standing-with-another-nonce", scene.state("What only looks like a standing counts as an act of the neighborhood, of which the charter allows one.", [post, *astray], [post, first])
     scene = Scene(member_things=1)
     promises = [scene.ben.commit(scene.ana.post()) for _ in range(3)]
     yield "quota/not-in-a-pair", scene.state("Pairs know no quota.", promises, promises)
@@ -261,6 +261,9 @@ def keys() -> Iterator[Case]:
     first = scene.oak.rotation(new_sheets=["fresh sheet"])
     old_policy = scene.oak.rotation(previous=first.id)
     yield "keys/an-old-policy-is-over", scene.state("A rotation that cites the first one must meet its policy, not the inception's.", [first, old_policy], [first], keys=chain(scene.oak, first))
+    scene = Scene()
+    post, rotation = scene.ben.post(scene.scope), scene.oak.rotation(seed=scene.oak.seed, new_sheets=["fresh sheet"])
+    yield "keys/only-the-sheets-change", scene.state("A rotation to the same node key: what that key signed stays in its set.", [post, rotation], [post, rotation], keys=chain(scene.oak, rotation))
     scene = Scene()
     second = scene.oak.rotation(previous=b"?" * 32)
     yield "keys/predecessor-missing", scene.state("A rotation of something not held waits.", [second], [], keys=chain(scene.oak, scene.oak.inception))
