@@ -201,7 +201,11 @@ def quotas() -> Iterator[Case]:
     post = scene.ben.post(scene.scope)
     astray = [scene.oak.standing(post, "arranged", 0, nonce=bytes([n]) * 16) for n in range(3)]
     first = min(astray, key=lambda r: r.thing)
-    yield "quota/a-standing-with-another-nonce", scene.state("What only looks like a standing counts as an act of the neighborhood, of which the charter allows one.", [post, *astray], [post, first])
+    yield "quota/a-standing-with-another-nonce", scene.state("What only looks like a standing counts as an act of the neighborhood, and there is one standing per post.", [post, *astray], [post, first])
+    scene = Scene()
+    post = scene.ben.post(scene.scope, slots=9)
+    astray = sorted((scene.oak.standing(post, "partly_arranged", n, nonce=bytes([n]) * 16) for n in range(1, 4)), key=lambda r: r.thing)
+    yield "quota/several-standings-with-other-nonces", scene.state("Where the quota has room they all stay, and the lowest thing is shown.", [post, *astray], [post, *astray], posts={post.thing.hex(): ["partly_arranged", astray[0].body["slots_open"]]})
     scene = Scene(member_things=1)
     promises = [scene.ben.commit(scene.ana.post()) for _ in range(3)]
     yield "quota/not-in-a-pair", scene.state("Pairs know no quota.", promises, promises)
