@@ -28,11 +28,15 @@ PEOPLE = {  # the first coordinates
 PRIVATE = ("contact", "address", "household", "notes")
 
 
-class Story:
-    """The region and its marked words."""
+MORE = {f"Hamlet {number}": (f"Cora {number}", f"Mats {number}") for number in range(1, 6)}
 
-    def __init__(self, region: Region) -> None:
+
+class Story:
+    """The region and its marked words. With `more`, as many neighborhoods again, all behind routers."""
+
+    def __init__(self, region: Region, more: bool = False) -> None:
         self.region = region
+        self.people: dict[str, tuple[str, ...]] = {**PEOPLE, **(MORE if more else {})}
         self.words = Words()
         self.passphrases: dict[str, str] = {}
         self.names: dict[str, str] = {}
@@ -57,7 +61,7 @@ class Story:
     async def move_in(self, home: str) -> None:
         """The coordinator sets the node up; the others join by invitation; all say who they are."""
         words, place = self.words, self.place(home)
-        first, *others = PEOPLE[home]
+        first, *others = self.people[home]
         place.coordinator = first
         one = self._newcomer(place, first)
         await one.open(f"/setup/{place.setup_token}")
@@ -143,19 +147,19 @@ class Story:
         await ines.press("Found the coalition", name=name, agreement=agreement)
         await self.until(ola, "/neighborhoods", lambda text: f"coalition {name}" in text, "the offer")
         await ola.press("Join")
-        for home in (HARBOR_HILL, MILLBROOK, QUARRY):
+        for home in list(self.people)[2:]:
             await ines.open("/neighborhoods")
             await ines.press("Invite another neighborhood")
             code = ines.page.html.partition('translate="no">BR1')[2].partition("<")[0]
             self.region.codes.append("BR1" + code)
-            newcomer = self.place(home).people[PEOPLE[home][0]]
+            newcomer = self.place(home).people[self.people[home][0]]
             await newcomer.open("/neighborhoods/code")
             await newcomer.press("Link and join", code="BR1" + code)
             assert newcomer.page.status == 200, newcomer.page.text
         everybody = [f"{word.text}" for word in self.words.made if word.field == "settings.neighborhood"]
         for home, place in self.region.places.items():
             place.server.links.parcels.chance = lambda: 0.02  # type: ignore[union-attr]  # parcels go at once
-            who = place.people[PEOPLE[home][0]]
+            who = place.people[self.people[home][0]]
             await self.until(
                 who,
                 "/neighborhoods",
@@ -200,7 +204,7 @@ class Story:
         answer = self.words.new("answer.note", scope, *poster, **back)
         await receiver.press("Yes, please", note=answer)
         await self.until(giver, "/inbox", lambda text: answer in text, "the answer")
-        (record,) = {link for link in giver.page.links if "/hours/new?" in link}
+        record = next(link for link in giver.page.links if "/hours/new?" in link)  # of the newest promise
         await giver.open(record)
         await giver.press("Record", hours="2")
         await self.until(receiver, "/inbox", lambda text: "Hours to confirm" in text, "the hours")
@@ -210,11 +214,11 @@ class Story:
     async def share_what_is_told(self) -> None:
         """Needs kept and needs shared in each neighborhood, and help within, across, and far across."""
         kept, shared, titles = {}, {}, []
-        for home, (_, name, *_rest) in PEOPLE.items():
+        for home, (_, name, *_rest) in self.people.items():
             kept[home], _ = await self.post(home, name, "here")
             shared[home], title = await self.post(home, name, "region")
             titles.append(title)
-        for home, (first, *_rest) in PEOPLE.items():
+        for home, (first, *_rest) in self.people.items():
             await self.until(
                 self.person(home, first),
                 "/board?where=region",
@@ -224,6 +228,11 @@ class Story:
         await self.promise(kept[RIVERBEND], (RIVERBEND, "Rosa"), (RIVERBEND, "Walter"), sealed=False)
         await self.promise(shared[RIVERBEND], (OAK_STREET, "Otto"), (RIVERBEND, "Walter"), sealed=False)
         await self.promise(shared[QUARRY], (MILLBROOK, "Milo"), (QUARRY, "Quentin"), sealed=True)
+        ring = [(home, people[1]) for home, people in self.people.items() if home in MORE]
+        for helper, poster in zip(ring, [*ring[1:], (QUARRY, "Quentin")], strict=False):
+            await self.promise(kept[helper[0]], (helper[0], self.people[helper[0]][0]), helper, sealed=False)
+            if poster[0] != QUARRY:
+                await self.promise(shared[poster[0]], helper, poster, sealed=True)
 
     async def import_answers(self) -> None:
         """Answers of an online form, brought in by the coordinator of Riverbend."""
@@ -279,7 +288,7 @@ class Story:
 
     async def play(self) -> None:
         """All of it."""
-        for home in PEOPLE:
+        for home in self.people:
             await self.move_in(home)
         await self.meet()
         await self.share_what_is_told()

@@ -17,7 +17,7 @@ from protocol.kinds.table import KINDS
 from tests.privacy.listening import Heard, listen
 from tests.privacy.planting import PLANTS, private_words
 from tests.privacy.region import region
-from tests.privacy.story import LETS_LINKS_IN, MILLBROOK, QUARRY, Story
+from tests.privacy.story import LETS_LINKS_IN, MILLBROOK, MORE, QUARRY, Story
 from tests.privacy.table import reach
 from tests.privacy.words import HEARS, Word
 
@@ -54,12 +54,16 @@ def summary(heard: Heard, words: list[Word], faults: list[str]) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    "more", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["five neighborhoods", "ten"]
+)
 async def test_nobody_hears_more_or_less_than_the_table_says(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    tmp_path: Path, record_property: Callable[[str, object], None], more: bool
 ) -> None:
-    async with region(tmp_path, LETS_LINKS_IN) as places:
-        story = Story(places)
+    lets_links_in = LETS_LINKS_IN | (dict.fromkeys(MORE, False) if more else {})
+    async with region(tmp_path, lets_links_in) as places:
+        story = Story(places, more)
         await story.play()
         words = story.words.made
         check_that_all_is_marked(words)
