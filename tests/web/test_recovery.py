@@ -144,7 +144,8 @@ async def test_the_rest_is_signed_anew_or_dropped_by_a_coordinator(
 
     await ines.open("/recovery/key")
     await ines.press("Make a new key", sure="yes", **{"sheet-1": words})
-    assert "wait for your decision" in ines.page.text
+    assert "3 records that no member signed wait for your decision" in ines.page.text
+    assert "waiting for you" not in ines.page.text, "that is the inbox's"
     assert "Ride to the clinic" not in (await ines.open("/board")).text
     page = await ines.open("/recovery")
     assert "Walter" in page.text and "Needs and offers: 1" in page.text

@@ -91,8 +91,8 @@ async def show_replaced(request: web.Request) -> web.Response:
     require_coordinator(request)
     signed = request.query.get("signed", "")
     count = int(signed) if re.fullmatch("[0-9]{1,9}", signed) else 0
-    waiting = sum(line.count for line in recovery.rest(request.app[NODE]))
-    return render.page(request, "recovery/replaced.html", signed=count, waiting=waiting)
+    undecided = sum(line.count for line in recovery.rest(request.app[NODE]))
+    return render.page(request, "recovery/replaced.html", signed=count, undecided=undecided)
 
 
 def sheets_page(request: web.Request, form: Form, status: int = 200) -> web.Response:

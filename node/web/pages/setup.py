@@ -99,5 +99,6 @@ async def keep_sheet(request: web.Request) -> web.Response:
     if form.value("have_it") != "yes" and sound:
         first, count = form.number("first", least=1, most=5), form.number("count", least=1, most=5)
         form.wrong("have_it", phrase("Please write the words down or print them, then tick this box."))
-        return sheet(request, [words.split() for words in sheets], first=first, count=count, again=again, form=form)
+        lists = [words.split() for words in sheets]
+        return sheet(request, lists, first=first, count=count, again=again, form=form)
     return render.go("/recovery", "sheets_replaced") if again else render.go("/board", "set_up")
