@@ -45,7 +45,7 @@ NO_SHEET = "Please type the 24 words of a sheet."
 SAME_SHEET = "This is sheet %(number)d again. Each sheet counts once."
 OLD_SHEET = "This sheet was replaced by a newer one and no longer counts."
 OTHER_SHEET = "This sheet belongs to another neighborhood."
-MORE_SHEETS = "This is enough of %(held)d; %(needed)d different sheets are needed."
+MORE_SHEETS = "Sheets entered: %(held)d. %(needed)d different sheets are needed."
 SENTENCES = (
     *(UNKNOWN_WORD, UNKNOWN_WORD_LIKE, WRONG_COUNT, WRONG_SUM, NO_SHEET),
     *(SAME_SHEET, OLD_SHEET, OTHER_SHEET, MORE_SHEETS),

@@ -2,8 +2,9 @@
 
 After a rotation everything signed with the earlier key has left its set and is kept aside, here as
 everywhere. What known members of ours signed is then signed anew by itself: their word stands, and ids
-stay. The neighborhood's own standings, cards and parcels are said again where they follow from the state.
-The rest waits for a coordinator.
+stay. So are successions that this node itself made for its members, or they would lose their accounts until
+somebody looks. The neighborhood's own standings, cards and parcels are said again where they follow from
+the state. The rest waits for a coordinator.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from node.actions.acting import put
 from node.actions.members import Session, coordinator
 from node.keys import NodeKeys, new_node_keys
 from node.sheets import Kind, Policy, Sheet
-from node.store import aside, people
+from node.store import aside, people, reissues
 from protocol.errors import OurFault
 from protocol.introduction import KEY_RECORDS_MAX
+from protocol.kinds.accounts import Succession
 from protocol.kinds.keys import KeyChain, RecoveryPolicy, Rotation
 from protocol.record import Draft, assemble, parse, to_be_signed
 from protocol.scopes import KEYS_SCOPE
@@ -128,7 +130,19 @@ def sign_some_anew(node: Node) -> int | None:
         return None
     own = node.node_keys.public
     messages = aside.of_members(node.connection, node.home, own, _former_keys(node), SIGNED_AT_ONCE)
+    messages = messages or _own_successions(node)  # these may make more keys those of members: the next step
     return _sign(node, messages) if messages else None
+
+
+def _own_successions(node: Node) -> list[bytes]:
+    """Successions kept aside whose step stands in our own tables. A thief's stand in the thief's only."""
+    steps = reissues.own_steps(node.connection)
+    if not steps:
+        return []
+    held = aside.of_author(node.connection, node.home, node.node_keys.public, node.home, "succession")
+    said = ((message, Succession.read(parse(message))) for _, message in held)
+    found = [message for message, one in said if one is not None and (one.old, one.new) in steps]
+    return found[:SIGNED_AT_ONCE]
 
 
 def _former_keys(node: Node) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +70,19 @@ def former_keys(connection: sqlite3.Connection, account: bytes, most: int) -> li
         (account, most),
     )
     return [FormerKey(*row) for row in rows]
+
+
+def own_steps(connection: sqlite3.Connection) -> set[tuple[bytes, bytes]]:
+    """(old, new) of every key that this node itself replaced by another, for who is a member now."""
+    chains: dict[bytes, list[bytes]] = {}
+    rows = connection.execute(
+        "SELECT account, former_keys.key FROM former_keys JOIN members ON members.key = account"
+        " ORDER BY account, replaced, former_keys.rowid"
+    )
+    for account, key in rows:
+        chains.setdefault(account, []).append(key)
+    found: set[tuple[bytes, bytes]] = set()
+    for account, keys in chains.items():
+        now = signing_key(connection, account)
+        found.update(pairwise([*keys, now] if now is not None else keys))
+    return found

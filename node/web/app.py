@@ -24,6 +24,7 @@ from node.web.pages import (
     privacy,
     profile,
     promises,
+    recovery,
     reissues,
     setup,
     sign_in,
@@ -34,7 +35,7 @@ from node.web.visitor import look_up
 
 FEATURES = (
     *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods),
-    *(reissues, backup, coalitions, privacy, status, api),
+    *(reissues, recovery, backup, coalitions, privacy, status, api),
 )
 
 

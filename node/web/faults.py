@@ -24,6 +24,7 @@ STATUS_OF_CODE = {
     "unknown_invite": 404,
     "name_taken": 409,
     "already_set_up": 409,
+    "key_replaced": 409,
     "not_set_up": 409,
     "no_longer_possible": 409,
     "too_many_tries": 429,

@@ -60,6 +60,11 @@ class Form:
         translated = self._translate(sentence)
         self.errors.setdefault(name, translated % numbers if numbers else translated)
 
+    def wrong_as_a_whole(self, sentence: str, **numbers: object) -> None:
+        """The same for the form as a whole."""
+        translated = self._translate(sentence)
+        self.general = translated % numbers if numbers else translated
+
     def text(self, name: str, *, most: int, needed: str = "", lines: bool = False) -> str:
         """A trimmed text of at most `most` characters; `needed` is the sentence shown when it is empty."""
         entered = self.value(name).replace("\r\n", "\n")
@@ -127,4 +132,4 @@ class Form:
         if field and field in self.entered:
             self.wrong(field, fault.sentence)
         else:
-            self.general = self._translate(fault.sentence)
+            self.wrong_as_a_whole(fault.sentence)

@@ -53,6 +53,18 @@ REISSUE_STATES = {
     "contested": phrase("Contested"),
     "settled": phrase("Contested, then agreed with another neighborhood"),
 }
+RECORD_KINDS = {
+    "post": phrase("Needs and offers"),
+    "details": phrase("Private details"),
+    "profile": phrase("Profiles"),
+    "commitment": phrase("Offers of help"),
+    "answer": phrase("Answers to offers of help"),
+    "hours": phrase("Recorded hours"),
+    "confirm": phrase("Confirmations of hours"),
+    "dispute": phrase("Hours marked as wrong"),
+    "succession": phrase("New keys for lost passphrases"),
+    "erasure": phrase("Erasures"),
+}
 COALITION_ROLES = {
     "founder": phrase("Founder"),
     "voter": phrase("Voter"),
@@ -73,6 +85,7 @@ PASSING_WORDS = (
     phrase(
         "Another program keeps mDNS (port 5353) to itself, so neighbors are not found. Type their address."
     ),
+    phrase("Key and sheets can be replaced 15 times in all."),
     phrase("The clock of this machine is not right. Nothing expires here until it is set."),
 )
 
@@ -87,6 +100,7 @@ WORDS = {
     "role": ROLES,
     "coalition_role": COALITION_ROLES,
     "reissue": REISSUE_STATES,
+    "record_kind": RECORD_KINDS,
 }
 
 # What `?said=` may say. The address carries a short code only: free text there could be anyone's.
@@ -95,6 +109,9 @@ NOTICES = {
     "welcome_back": phrase("Welcome back. Your new passphrase works from now on."),
     "contested": phrase("Contested. Everybody in the coalition sees it."),
     "said_again": phrase("Said again. Now another neighborhood that votes is asked."),
+    "signed_anew": phrase("Signed anew."),
+    "dropped": phrase("Dropped."),
+    "sheets_replaced": phrase("The new sheets count from now on. Destroy those that they replace."),
     "set_up": phrase("Your neighborhood is ready."),
     "signed_out": phrase("You are signed out."),
     "ended": phrase("You were signed out in the meantime. Please sign in again."),

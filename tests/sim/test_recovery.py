@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from node import sheets
 from node.actions import hours, posts, promises, recovery
+from node.actions.acting import say
 from node.keys import new_node_keys
 from protocol.errors import OurFault
+from protocol.kinds.accounts import Succession
+from protocol.scopes import LOCAL_SCOPE
+from protocol.signing import public_key
 from tests.sim.invariants import always, rows, settled
+from tests.sim.test_accounts import reissue
 from tests.sim.world import Place, World
 
 
@@ -147,3 +152,30 @@ def test_what_no_member_signed_waits_for_a_coordinator() -> None:
     except OurFault as fault:
         assert fault.code == "not_allowed"
     always(world)
+
+
+def test_members_keep_their_new_passphrases_and_a_thief_gains_no_account() -> None:
+    world = World("a lost passphrase, then a stolen node")
+    riverbend, oak = world.places("riverbend", "oak")
+    world.coalition(riverbend, oak)
+    walter = first = riverbend.member("Walter")
+    riverbend.post("A ride", by=walter)
+    middle = reissue(riverbend, "Walter")
+    walter = reissue(riverbend, "Walter")
+    riverbend.post("Soup", by=walter)
+    keys = [public_key(session.seed) for session in (first, middle, walter)]
+    stolen_account = new_node_keys(riverbend.node.random).public
+    coordinator = riverbend.coordinator.account_key
+    for old, new in ((coordinator, stolen_account), (keys[2], keys[0]), (keys[0], keys[2])):
+        lie = Succession(old=old, new=new).body()
+        say(riverbend.node, None, "succession", LOCAL_SCOPE, lie)  # as the copy signs it
+
+    replace_key(riverbend, *riverbend.sheets)
+    for place in (riverbend, oak):
+        world.until(lambda place=place: {"A ride", "Soup"} <= place.board().keys(), 90, "all stays his")
+        accounts = place.node.records.accounts
+        assert accounts.keys((riverbend.home, first.account_key)) == keys
+        assert accounts.keys((riverbend.home, coordinator)) == [coordinator]
+    (waiting,) = recovery.rest(riverbend.node)
+    assert (waiting.author, waiting.kind, waiting.count) == (riverbend.home, "succession", 3)
+    settled(world)

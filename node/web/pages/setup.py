@@ -60,14 +60,27 @@ async def do_setup(request: web.Request) -> web.Response:
 
 
 def sheet(
-    request: web.Request, sheets: list[list[str]], *, form: Form | None = None, csrf: str | None = None
+    request: web.Request,
+    sheets: list[list[str]],
+    *,
+    first: int = 1,
+    count: int = 0,
+    again: bool = False,
+    form: Form | None = None,
+    csrf: str | None = None,
 ) -> web.Response:
-    """The recovery sheets. `csrf` is that of a session begun by this very request."""
+    """The recovery sheets, numbered from `first`, of `count` in all (0: these are all).
+
+    `again` where they replace others. `csrf` is that of a session begun by this very request.
+    """
     return render.page(
         request,
         "setup/sheet.html",
         form=form or render.form_of(request),
         sheets=sheets,
+        first=first,
+        count=count or len(sheets),
+        again=again,
         own=setup.neighborhood(request.app[NODE]),
         addresses=request.app[NODE].addresses,
         csrf=csrf or request[VISITOR].csrf,
@@ -82,7 +95,10 @@ async def keep_sheet(request: web.Request) -> web.Response:
     form = await render.submitted(request)
     sheets = form.values("words")[:5]
     sound = sheets and all(re.fullmatch("([a-z]{3,8} ){23}[a-z]{3,8}", words) for words in sheets)
+    again = form.value("again") == "yes"
     if form.value("have_it") != "yes" and sound:
+        first, count = form.number("first", least=1, most=5), form.number("count", least=1, most=5)
         form.wrong("have_it", phrase("Please write the words down or print them, then tick this box."))
-        return sheet(request, [words.split() for words in sheets], form=form)
-    return render.go("/board", "set_up")
+        lists = [words.split() for words in sheets]
+        return sheet(request, lists, first=first, count=count, again=again, form=form)
+    return render.go("/recovery", "sheets_replaced") if again else render.go("/board", "set_up")
