@@ -6,7 +6,7 @@ T ?=
 RUNS ?= 1000000
 TARGET ?=
 
-.PHONY: help setup setup-dev setup-cose run demo test test-all check bench fuzz screenshots
+.PHONY: help setup setup-dev setup-cose run demo test test-all check bench fuzz sim screenshots
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -40,6 +40,9 @@ test: setup-dev  ## the tests; one of them with T=tests/file.py::name
 
 test-all: setup-dev  ## the tests that take long: browser matrices, long seeds
 	$(BIN)/python -m pytest -n 2 -m slow --hypothesis-profile=long
+
+sim: setup-dev  ## 10,000 random histories with a malicious home; the numbers go to build/sim.json
+	$(BIN)/python -m tests.histories.run --count 10000 --json build/sim.json
 
 check: setup-dev  ## style, types, import rules
 	$(BIN)/ruff check .

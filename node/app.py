@@ -116,8 +116,11 @@ class Node:
         return int(self._clock())
 
     def today(self) -> int:
-        """The UTC day, as this clock and the peers' days together say."""
-        return day_of(self.now()) + self.day_offset
+        """The UTC day, as this clock and the peers' days together say; never before the program was made.
+
+        Otherwise two nodes whose clocks are both unset would confirm 1970 to each other.
+        """
+        return max(day_of(self.now()) + self.day_offset, day_of(BUILT_S))
 
     def stamp(self) -> int:
         """The `created` of a record made now.

@@ -59,7 +59,11 @@ class StorePort:
         return self.node.today()
 
     def floor(self) -> int:
-        return int(self.node.setting("floor") or 0)
+        """The last day deleted through. One that lies ahead was reached on a clock that has been set right:
+
+        then what was deleted is not over, and may come back.
+        """
+        return min(int(self.node.setting("floor") or 0), self.today())
 
     # coalitions
 

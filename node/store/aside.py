@@ -6,6 +6,7 @@ import sqlite3
 
 from protocol.encoding import encode
 from protocol.judge import Known
+from protocol.kinds.keys import RIVALS_MAX
 from protocol.scopes import COALITION
 
 ASIDE_MAX = 3_000  # records kept aside of one neighborhood in one scope; further ones are not taken in
@@ -28,6 +29,16 @@ def set_aside(connection: sqlite3.Connection, known: Known) -> bool:
                 f" AND {_MORTAL}",
                 (home, chain.current),
             )
+        if (
+            len(chain.rivals) == RIVALS_MAX
+        ):  # then even what outlives a key may be under one no longer followed
+            keys = [step.node_key for step in chain.every]
+            connection.execute(
+                "UPDATE records SET status = 1 WHERE home = ? AND status = 0 AND kind NOT IN"
+                " ('inception', 'rotation', 'contest', 'charter')"
+                f" AND home_key NOT IN ({', '.join('?' * len(keys))})",
+                (home, *keys),
+            )
     for coalition_id, roster in known.rosters.items():
         scope = encode([COALITION, coalition_id])
         homes = connection.execute(
@@ -46,18 +57,21 @@ def returning(connection: sqlite3.Connection, known: Known) -> list[bytes]:
     """The messages kept aside that the judge may let in again: the door decides, one by one."""
     found: list[bytes] = []
     rows = connection.execute(
-        "SELECT DISTINCT home, home_key, scope FROM records WHERE status = 1"
+        "SELECT DISTINCT home, home_key, scope, erases IS NOT NULL AND author != home FROM records"
+        " WHERE status = 1"
     ).fetchall()
     members = {encode([COALITION, c]): roster.members for c, roster in known.rosters.items()}
-    for home, home_key, scope in rows:
+    for home, home_key, scope, authors_mark in rows:
         chain = known.chains.get(home)
-        if chain is not None and home_key == chain.current and home in members.get(scope, (home,)):
+        if chain is None or home not in members.get(scope, (home,)):
+            continue
+        if home_key == chain.current or authors_mark:
             found += [
                 row[0]
                 for row in connection.execute(
                     "SELECT message FROM records WHERE status = 1 AND home = ? AND home_key = ?"
-                    " AND scope = ?",
-                    (home, home_key, scope),
+                    " AND scope = ? AND (erases IS NOT NULL AND author != home) = ?",
+                    (home, home_key, scope, authors_mark),
                 )
             ]
     return found

@@ -33,15 +33,12 @@ def load(connection: sqlite3.Connection, own_home: bytes, today: int) -> Known:
         built = {home: build_chain(home, records, listed) for home, records in by_home.items()}
         return {home: chain for home, chain in built.items() if chain is not None}
 
-    def rosters_with(chains: dict[bytes, KeyChain]) -> dict[bytes, Roster]:
-        built = {c: build_roster(c, roster_records[c], chains, anchor) for c, anchor in followed.items()}
-        return {c: roster for c, roster in built.items() if roster is not None}
-
+    # Roster acts count on any branch of a chain, so rosters come first; a rotation that an accepted epoch lists
+    # then wins over its rivals.
     chains = chains_with(frozenset())
-    rosters = rosters_with(chains)
-    listed = frozenset(key for roster in rosters.values() for key in roster.listed_keys)
-    chains = chains_with(listed)  # a rotation that an accepted epoch lists wins over its rivals
-    rosters = rosters_with(chains)
+    built = {c: build_roster(c, roster_records[c], chains, anchor) for c, anchor in followed.items()}
+    rosters = {c: roster for c, roster in built.items() if roster is not None}
+    chains = chains_with(frozenset(key for roster in rosters.values() for key in roster.listed_keys))
     for c, roster in rosters.items():
         steps, anchor = roster.chain, followed[c]
         # An anchor only moves forward: an invitation may name the epoch in force, which has no successor yet.

@@ -10,6 +10,7 @@ from protocol.kinds.posts import standing_nonce
 from protocol.kinds.roster import Roster
 from protocol.kinds.table import KINDS, refers_to
 from protocol.record import Record
+from protocol.scopes import DAY_S, coalition
 
 ROSTER_SLOTS = 1_000
 ACCOUNT_SLOTS = 1_000
@@ -38,37 +39,66 @@ def slot_of(record: Record) -> bytes:
     return (HOME if record.by_home else MEMBER) + record.thing
 
 
+# What is over but not deleted yet, and what came in on a clock that ran ahead, is not the same on all nodes:
+# it takes nobody's place.
+_TAKEN = (
+    "SELECT DISTINCT slot FROM records WHERE scope = ? AND home = ? AND status = 0"
+    " AND (substr(slot, 1, 1) = x'72' OR (created < ? AND (expires IS NULL OR expires > ?)))"
+)
+
+
+def _quota(roster: Roster, letter: bytes) -> int:
+    if letter == MEMBER:
+        return roster.charter.member_things
+    if letter == HOME:
+        return roster.charter.home_things
+    return ROSTER_SLOTS if letter == ROSTER else ACCOUNT_SLOTS
+
+
 class Slots:
-    """The slots taken, by scope and neighborhood; read from SQLite when first asked for."""
+    """The slots taken today, by scope and neighborhood; read from SQLite when first asked for."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._taken: dict[tuple[bytes, bytes], set[bytes]] = {}
+        self._day = -1
 
     def clear(self) -> None:
         """Forget what was read."""
         self._taken.clear()
 
-    def claim(self, record: Record, roster: Roster) -> bytes | None:
+    def _read(self, scope: bytes, home: bytes, today: int) -> set[bytes]:
+        if today != self._day:
+            self._day = today
+            self._taken.clear()
+        taken = self._taken.get((scope, home))
+        if taken is None:
+            rows = self._connection.execute(_TAKEN, (scope, home, (today + 2) * DAY_S, today))
+            taken = self._taken[(scope, home)] = {row[0] for row in rows}
+        return taken
+
+    def over(self, roster: Roster, today: int) -> list[tuple[bytes, bytes, bytes]]:
+        """(scope, home, slot) of what is over the quota today: things made ahead of time, whose day came."""
+        scope = encode(list(coalition(roster.coalition)))
+        homes = self._connection.execute(
+            "SELECT home FROM records WHERE scope = ? AND status = 0 GROUP BY home", (scope,)
+        ).fetchall()
+        found = []
+        for (home,) in homes:
+            taken = self._read(scope, home, today)
+            for letter in (MEMBER, HOME, ROSTER, SUCCESSION, CONTEST):
+                same = sorted(slot for slot in taken if slot[:1] == letter)
+                found += [(scope, home, slot) for slot in same[_quota(roster, letter) :]]
+        return found
+
+    def claim(self, record: Record, roster: Roster, today: int) -> bytes | None:
         """Take the slot of `record`.
 
         Gives b"" where it fits, the slot that must leave for it, or None where it is over the quota itself.
         """
         slot = slot_of(record)
-        quota = {
-            MEMBER: roster.charter.member_things,
-            HOME: roster.charter.home_things,
-            ROSTER: ROSTER_SLOTS,
-            SUCCESSION: ACCOUNT_SLOTS,
-            CONTEST: ACCOUNT_SLOTS,
-        }[slot[:1]]
-        key = (encode(list(record.scope)), record.home)
-        taken = self._taken.get(key)
-        if taken is None:
-            rows = self._connection.execute(
-                "SELECT DISTINCT slot FROM records WHERE scope = ? AND home = ? AND status = 0", key
-            )
-            taken = self._taken[key] = {row[0] for row in rows}
+        quota = _quota(roster, slot[:1])
+        taken = self._read(encode(list(record.scope)), record.home, today)
         if slot in taken:
             return b""
         leaving = b""

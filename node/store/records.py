@@ -156,7 +156,10 @@ class Records(Reading):
             return self._refuse(digest, judgement.code)
         if judgement.verdict == "not_now":
             if judgement.code == "old_key" and row is None:
-                if room_aside(self.connection, encode(list(record.scope)), record.home):
+                # Words that a mark has erased are not kept on the side either.
+                if not self._marks(record) and room_aside(
+                    self.connection, encode(list(record.scope)), record.home
+                ):
                     with self.transaction():
                         self._insert(record, 1)
             elif row is None and judgement.code in (
@@ -185,12 +188,11 @@ class Records(Reading):
             self._accounts_before = self.accounts
         erases = erased_thing(record)
         thing = erases if erases is not None else record.thing
-        marks = self.connection.execute(
-            "SELECT id FROM records WHERE erases = ? AND status = 0", (thing,)
-        ).fetchall()
+        marks = self._marks(record)
         if erases is None and marks:
             return Added("erased", "erased", record)
-        if erases is not None and any(mark[0] < record.id for mark in marks):
+        # The author's own mark comes first: it stays when the home changes keys, a home's does not.
+        if erases is not None and any(mark < (record.by_home, record.id) for mark in marks):
             return Added("superseded", "superseded", record)
         if erases is None:
             better = self.connection.execute(
@@ -226,6 +228,14 @@ class Records(Reading):
         if kind is not None and kind.group in ("keys", "roster"):
             self.known_changed()
         return Added("new", "", record)
+
+    def _marks(self, record: Record) -> list[tuple[bool, bytes]]:
+        """The marks held that erase this record's thing: whether the home made it, and the id."""
+        thing = erased_thing(record) or record.thing
+        rows = self.connection.execute(
+            "SELECT author = home, id FROM records WHERE erases = ? AND status = 0", (thing,)
+        )
+        return [(bool(by_home), record_id) for by_home, record_id in rows]
 
     def _insert(self, record: Record, status: int) -> None:
         erases = erased_thing(record)
@@ -284,7 +294,7 @@ class Records(Reading):
         if record.scope[0] != COALITION or len(record.scope) < 2:
             return True
         roster = self.known.rosters.get(record.scope[1])
-        leaving = self._slots.claim(record, roster) if roster is not None else b""
+        leaving = self._slots.claim(record, roster, self.known.today) if roster is not None else b""
         if leaving:
             place = (encode(list(record.scope)), record.home, leaving)
             self._drop("scope = ? AND home = ? AND slot = ?", place)
@@ -331,5 +341,9 @@ class Records(Reading):
         """Delete what has been over for two days; gives how many records left."""
         with self.transaction():
             count = self._drop("expires IS NOT NULL AND expires <= ?", (self.today() - HIDDEN_DAYS,))
+            self._slots.clear()
+            for roster in self.known.rosters.values():
+                for place in self._slots.over(roster, self.known.today):
+                    count += self._drop("scope = ? AND home = ? AND slot = ?", place)
         self._slots.clear()
         return count

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RECOVERY_KEYS_MAX = 7
 CHAIN_LENGTH_MAX = 100
+RIVALS_MAX = 100  # every record under a key that fits none is tried against all of them
 
 
 class RecoveryPolicy(Shape, frozen=True, kw_only=True):
@@ -55,14 +56,16 @@ class Step:
     record_id: bytes
     node_key: bytes
     recovery: RecoveryPolicy
+    previous: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyChain:
-    """The node keys that a neighborhood has had, oldest first."""
+    """The node keys that a neighborhood has had, oldest first, and those of rotations that lost to a rival."""
 
     home: bytes
     steps: tuple[Step, ...]
+    rivals: tuple[Step, ...] = ()
 
     @property
     def current(self) -> bytes:
@@ -74,11 +77,29 @@ class KeyChain:
         return self.steps[-1].record_id
 
     def keys_since(self, record_id: bytes) -> tuple[bytes, ...]:
-        """The keys from the step set by `record_id` onward; none where that step is unknown."""
+        """The keys from the step set by `record_id` onward; none where that step is not on the chain."""
         for index, step in enumerate(self.steps):
             if step.record_id == record_id:
                 return tuple(later.node_key for later in self.steps[index:])
         return ()
+
+    @property
+    def every(self) -> tuple[Step, ...]:
+        """All steps that the recovery policies ever allowed, on whatever branch."""
+        return self.steps + self.rivals
+
+    def since(self, record_id: bytes) -> tuple[Step, ...]:
+        """The step set by `record_id` and all that follow it, on any branch; none where it is unknown.
+
+        On any branch, so that nobody can take back what was said under a key by bringing up a rival of it.
+        """
+        found = {record_id}
+        later = []
+        for step in self.every:
+            if step.record_id in found or step.previous in found:
+                found.add(step.record_id)
+                later.append(step)
+        return tuple(later)
 
 
 def recovery_hash(key: bytes) -> bytes:
@@ -121,11 +142,28 @@ def build_chain(home: bytes, records: Iterable[Record], listed: Set[bytes] = fro
             rotations.get(steps[-1].record_id, ()), key=lambda entry: entry[:2]
         ):
             if meets(steps[-1].recovery, rotation.signers):
-                steps.append(Step(record_id, rotation.node_key, rotation.recovery))
+                steps.append(Step(record_id, rotation.node_key, rotation.recovery, rotation.previous))
                 break
         else:
             break
-    return KeyChain(home, tuple(steps))
+    return KeyChain(home, tuple(steps), tuple(_rivals(steps, rotations)))
+
+
+def _rivals(steps: list[Step], rotations: dict[bytes, list[tuple[bool, bytes, Rotation]]]) -> list[Step]:
+    """The other steps that the policies allow, each after the one that it follows; at most RIVALS_MAX."""
+    seen = {step.record_id for step in steps}
+    found: list[Step] = []
+    for step in (queue := list(steps)):
+        for _, record_id, rotation in sorted(rotations.get(step.record_id, ()), key=lambda entry: entry[1]):
+            if record_id in seen or not meets(step.recovery, rotation.signers):
+                continue
+            if len(found) == RIVALS_MAX:
+                return found
+            rival = Step(record_id, rotation.node_key, rotation.recovery, rotation.previous)
+            seen.add(record_id)
+            found.append(rival)
+            queue.append(rival)
+    return found
 
 
 def meets(policy: RecoveryPolicy, signers: Iterable[bytes]) -> bool:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from protocol.kinds.keys import RECOVERY_KEYS_MAX, KeyChain
+from protocol.kinds.keys import RECOVERY_KEYS_MAX, KeyChain, meets
 from protocol.kinds.shapes import Bytes32, Shape, Text
 
 if TYPE_CHECKING:
@@ -187,7 +187,10 @@ def build_roster(
         if chain is None or cited not in epochs:
             return False
         start = next((key for home, key in epochs[cited].keys if home == record.home), record.home)
-        return record.home_key in chain.keys_since(start)
+        since = chain.since(start)
+        if record.kind == "leave" and (signers := record.body.get("signers")):
+            return any(meets(step.recovery, signers) for step in since)
+        return any(step.node_key == record.home_key for step in since)
 
     def assented(epoch_id: bytes, previous: bytes) -> set[bytes]:
         voters = epochs[previous].voters

@@ -79,6 +79,10 @@ class House:
     def aside(self) -> set[bytes]:
         return {row[0] for row in self.connection.execute("SELECT id FROM records WHERE status = 1")}
 
+    def messages(self) -> list[bytes]:
+        """The bytes of all records, those kept aside too."""
+        return [row[0] for row in self.connection.execute("SELECT message FROM records")]
+
     def views(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every view."""
         return {table: view_rows(self, table) for table in TABLES}

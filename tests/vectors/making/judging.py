@@ -55,7 +55,8 @@ def judged() -> Iterator[Case]:
     late = scene.oak.rotation()
     body, keys = late.body, [secret("sheet", "Oak Street sheet")]
     late = Draft("rotation", KEYS_SCOPE, scene.oak.id, scene.oak.id, b"r" * 16, NOON + 2 * 86_400, None, body).sign(keys)
-    yield case("rotation-of-the-day-after-tomorrow", "not_yet", "A rotation created the day after tomorrow.", late)
+    about = "A rotation dated after tomorrow: keys and rosters hang on nobody's clock."
+    yield "judgement/rotation-dated-ahead", scene.taken(about, late)
     yield from _old_keys()
     yield from _held_already()
 
@@ -89,7 +90,7 @@ def _old_keys() -> Iterator[Case]:
     void = next(secret("fork", number) for number in (0, 1) if public_key(secret("fork", number)) == losing.home_key)
     held_too = [losing]
     post = scene.ben.say("post", scene.scope, a_post(scene).body, seed=void)
-    yield "judgement/void-key", scene.refused("judgement", "unknown_key", "Signed with the key of a rotation that lost to one with a lower id.", post, held=held_too)
+    yield "judgement/void-key", scene.refused("judgement", "old_key", "Signed with the key of a rotation that lost to one with a lower id.", post, held=held_too)
 
 
 def _held_already() -> Iterator[Case]:
@@ -106,8 +107,12 @@ def _held_already() -> Iterator[Case]:
     yield case("superseded-by-id", "superseded", "The same edit with a higher id is held.", low, held=[high])
     scene = Scene()
     post = scene.ben.post(scene.scope)
-    marks = sorted([scene.ben.erase(post), scene.oak.erasure(post)], key=lambda r: r.id)
+    marks = sorted([scene.oak.erasure(post), scene.oak.erasure(post)], key=lambda r: r.id)
     yield case("superseded-by-a-lower-mark", "superseded", "A mark of the same thing with a lower id is held.", marks[1], held=[marks[0]])
+    scene = Scene()
+    post = scene.ben.post(scene.scope)
+    about = "The author's own mark is held, whichever id is lower."
+    yield case("superseded-by-the-authors-mark", "superseded", about, scene.oak.erasure(post), held=[scene.ben.erase(post)])
     scene = Scene()
     post = scene.ben.post(scene.scope)
     two = sorted((scene.oak.standing(post, "open", 1, created=post.created + n) for n in (0, 1)), key=lambda r: r.thing)

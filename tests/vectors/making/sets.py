@@ -89,7 +89,8 @@ def marks() -> Iterator[Case]:
                 break
         both = [post, by_author, by_home]
         name = ("author", "home")[turn]
-        yield f"erasure/by-both-the-{name}s-is-lower", scene.state(f"Author and home erase; the {name}'s mark has the lower id and stays.", both, [both[1 + turn]], posts={})
+        about = f"Author and home erase; the {name}'s mark has the lower id, and the author's stays."
+        yield f"erasure/by-both-the-{name}s-is-lower", scene.state(about, both, [by_author], posts={})
     scene = Scene()
     post = scene.ben.post(scene.scope)
     mark, edit = scene.ben.erase(post, 1), scene.ben.again(post, post.body | {"title": "back again"}, 60_000)

@@ -1,0 +1,214 @@
+"""A random history from one seed: honest homes, a malicious one, bad lines, wrong clocks, days that pass.
+
+    history = History(17)
+    history.run()       # the steps, then everything is exchanged until quiet
+    history.check()     # every property that must hold at the end
+
+The same seed gives the same history in any process: chance comes from `random.Random(seed)` alone, time is a
+number, and nothing iterates a set of bytes unsorted.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+from protocol.errors import OurFault
+from protocol.scopes import DAY_S, coalition, day_of
+from tests.histories import accounts, honest, properties, way_on
+from tests.histories.homes import START_S, Founding, Home, founded, neighborhoods
+from tests.histories.meetings import Line, give_back, meet, settle
+from tests.histories.truth import Truth
+from tests.histories.villain import Villain
+from tests.protocol.helpers import Neighborhood
+
+HONEST_ACTS = (
+    (honest.post, 7),
+    (honest.edit, 3),
+    (honest.erase, 3),
+    (honest.odd, 1),
+    (honest.promise, 4),
+    (honest.claim, 4),
+    (honest.confirm, 4),
+    (honest.propose, 3),
+    (honest.assent, 5),
+    (honest.sponsor, 1),
+    (honest.leave, 0.5),
+    (honest.rotate, 0.7),
+    (honest.back_up, 1.5),
+    (honest.restore, 1),
+    (honest.clock, 1),
+    (accounts.reissue, 0.7),
+)
+
+
+class History:
+    """Everything that there is: homes, the malicious one, the true time, and the truth."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.chance = random.Random(seed)
+        self.now = START_S
+        self.step = 0
+        self.truth = Truth()
+        self.story: list[str] = []
+        self.counts: Counter[str] = Counter()
+        shape = Founding(
+            honest=self.chance.choice([3, 3, 4, 5]),
+            member_things=self.chance.choice([4, 8, 30]),
+            home_things=self.chance.choice([4, 8, 30]),
+            villain_votes=self.chance.random() < 0.7,
+        )
+        begin = founded(shape)
+        hoods = neighborhoods(shape.honest)
+        self.coalition = begin.coalition
+        self.scope = coalition(begin.coalition)
+        self.stranger = Neighborhood("Stranger")
+        self.homes = [
+            Home(self, number, hood, begin.stores[hood.id]) for number, hood in enumerate(hoods[:-1])
+        ]
+        self.finals: dict[int, bytes] = {}  # the last final epoch that each home has seen
+        self.founding = set(self.homes[0].roster().chain)
+        self.villain = Villain(self, hoods[-1])
+        for home in self.homes:
+            if self.chance.random() < 0.7:
+                self.villain.keep(self.stranger.inception)
+            home.back_up()
+
+    # what the acts ask
+
+    def ids(self) -> list[bytes]:
+        return [home.home for home in self.homes]
+
+    def people(self) -> list[Any]:
+        return [person for home in self.homes for person in home.people]
+
+    def everybody(self) -> list[Any]:
+        return [*self.people(), *self.villain.people]
+
+    def count(self, what: str) -> int:
+        self.counts[what] += 1
+        return self.counts[what]
+
+    def saw(self, what: str) -> None:
+        self.truth.seen[what] += 1
+
+    # going on
+
+    def run(self) -> None:
+        """Some 15 to 40 steps; then everything is exchanged until quiet."""
+        for self.step in range(self.chance.randint(15, 40)):
+            self.one_step()
+        self.come_to_rest()
+
+    def one_step(self) -> None:
+        dice = self.chance.random()
+        if dice < 0.45:
+            acts = [act for act, _ in HONEST_ACTS]
+            for act in self.chance.choices(acts, [weight for _, weight in HONEST_ACTS], k=2):
+                self.do(act, self.chance.choice(self.homes))
+        elif dice < 0.62:
+            self.villain.act()
+            self.story.append(f"{self.step} the malicious home acts")
+        elif dice < 0.85:
+            one, other = self.chance.sample(self.homes, 2)
+            line = Line(self.chance, self.chance.choice([0, 0.3]), self.chance.choice([0, 0.3]))
+            meet(one, other, line, self.chance.choice([None, None, 3]))
+            self.story.append(f"{self.step} {one} and {other} meet")
+            for home in (one, other):
+                self.look_after(home)
+        elif dice < 0.92:
+            home = self.chance.choice(self.homes)
+            self.villain.listen(home)
+            self.villain.tell(home, self.chance.choice([0.2, 1.0]))
+            self.story.append(f"{self.step} the malicious home meets {home}")
+        else:
+            self.pass_time()
+        properties.at_every_step(self)
+
+    def do(self, act: Any, home: Home) -> None:
+        """An honest act; what people try is not always possible."""
+        try:
+            act(self, home)
+            outcome = ""
+        except OurFault as fault:
+            outcome = f" ({fault.code})"
+            if fault.code == "over_quota":
+                self.saw("quota reached")
+        self.story.append(f"{self.step} {home}: {act.__name__}{outcome}")
+
+    def look_after(self, home: Home) -> None:
+        """What people do once they see that their key was replaced, and what is theirs to sign anew."""
+        if home.locked_out():
+            home.rotate()
+            self.saw("rotations after a restore")
+        home.sign_anew()
+        accounts.look_at_steps(self, home)
+
+    def pass_time(self) -> None:
+        day = day_of(self.now)
+        self.now = self.chance.choice(
+            [
+                self.now + 600,
+                self.now + 5 * 3_600,
+                (day + 1) * DAY_S - 2,
+                (day + 1) * DAY_S + 2,
+                self.now + DAY_S,
+                self.now + 3 * DAY_S,
+                self.now + 40 * DAY_S,
+            ]
+        )
+        self.story.append(f"{self.step} time passes to {self.now}")
+        for home in self.homes:
+            home.port.watch_clock(float(self.now))
+            if self.chance.random() < 0.7:
+                self.do(honest.housekeep, home)
+
+    def come_to_rest(self) -> None:
+        """Everything is exchanged, keys that were replaced are replaced anew, until nothing is new."""
+        for home in self.homes:
+            if self.chance.random() < 0.7:
+                self.villain.tell(home)
+        for _ in range(4):
+            settle(self.homes, self.chance)
+            before = sum(self.truth.seen.values())
+            for home in self.homes:
+                self.look_after(home)
+            if before == sum(self.truth.seen.values()):
+                break
+        settle(self.homes, self.chance)
+        for home in self.homes:
+            give_back(home, home)
+        self.count_what_arose()
+
+    def count_what_arose(self) -> None:
+        homes = self.homes
+        for home in homes:
+            roster = home.roster()
+            self.truth.seen["forks seen"] += bool(roster.forks)
+            self.truth.seen["epochs decided"] += len(roster.chain) > 3
+            self.truth.seen["removed homes"] += self.villain.home not in roster.members
+        claims = homes[0].rows("SELECT count(*) FROM view_claims WHERE state = 'confirmed'")[0][0]
+        self.truth.seen["confirmed claims"] += claims
+
+    def check(self) -> None:
+        """Every property that must hold once all is exchanged, and that there is a way on."""
+        for check in properties.AT_THE_END:
+            check(self)
+        way_on.clocks_are_set_right(self)
+        for check in properties.AT_THE_END:
+            check(self)
+        properties.sets_are_equal_to_the_last(self)
+        for step in way_on.STEPS:
+            step(self)
+        properties.views_are_what_the_records_say(self)
+
+    def close(self) -> None:
+        for home in self.homes:
+            home.close()
+
+
+def replay(seed: int) -> str:
+    """The one command that plays a history again, exactly."""
+    return f".venv/bin/python -m tests.histories.run --seed {seed}"
