@@ -122,6 +122,15 @@ async def sign_anew(node: Node) -> int:
     return count
 
 
+def sign_all_anew(node: Node) -> int:
+    """The same at once: for where few are expected."""
+    count = 0
+    while (found := sign_some_anew(node)) is not None:
+        count += found
+    standings.keep_all_standings(node)
+    return count
+
+
 def sign_some_anew(node: Node) -> int | None:
     """The same for the next few; None where nothing was left."""
     if not node.key_is_current:
@@ -129,6 +138,17 @@ def sign_some_anew(node: Node) -> int | None:
     own = node.node_keys.public
     messages = aside.of_members(node.connection, node.home, own, _former_keys(node), SIGNED_AT_ONCE)
     return _sign(node, messages) if messages else None
+
+
+def follow_accounts(node: Node) -> None:
+    """Know each member by the first key of their account: a succession that came back may go further back."""
+    for key, signing in people.signing_keys(node.connection):
+        first = node.records.accounts.account(node.home, signing)[1]
+        if first != key:
+            people.move_account(node.connection, key, first)
+            for session in node.sessions.values():
+                if session.account_key == key:
+                    session.account_key = first
 
 
 def _former_keys(node: Node) -> list[bytes]:
@@ -194,6 +214,7 @@ def decide(node: Node, session: Session, author: bytes, kind: str, keep: bool) -
     with node.records.transaction():
         if keep:
             _sign(node, [message for _, message in held])
+            follow_accounts(node)
             while sign_some_anew(node) is not None:
                 pass  # a succession may have made more keys those of a member
         else:

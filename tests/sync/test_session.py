@@ -85,7 +85,7 @@ def test_hello_says_versions_day_floor_name_and_limits() -> None:
     assert link.shared() == (set(), set())
 
 
-@pytest.mark.parametrize("kind", [kind for kind in range(frames.SHARED + 1) if kind != frames.HELLO])
+@pytest.mark.parametrize("kind", [kind for kind in range(frames.ASIDE_GIVEN + 1) if kind != frames.HELLO])
 def test_nothing_may_be_said_before_hello(kind: int) -> None:
     sound: dict[int, list[Any]] = {
         frames.COALITIONS: [[]],
@@ -101,6 +101,10 @@ def test_nothing_may_be_said_before_hello(kind: int) -> None:
         frames.JOIN: [],
         frames.WELCOME: [b"", bytes(32)],
         frames.NOT_SHARED: [[2], ""],
+        frames.KEYS_WANTED: [bytes(32)],
+        frames.KEYS_GIVEN: [[]],
+        frames.ASIDE_WANTED: [[2], 0],
+        frames.ASIDE_GIVEN: [[2], [], 0],
     }
     _, oak = ports()
     silent = Session(oak, RIVERBEND.id, False, HASH, INVITE, 0.0)
@@ -295,6 +299,15 @@ def test_a_coalition_is_not_offered_to_one_outside_its_roster_or_not_linked() ->
         assert Link(riverbend, oak).run().heard("Riverbend", frames.OFFER) == []
 
 
+def test_a_neighborhood_of_the_roster_that_lost_everything_asks_and_is_offered_the_coalition() -> None:
+    riverbend, oak = members()
+    del oak.secrets[VALLEY]
+    oak.states[RIVERBEND.id] = "linked"  # by the one at the terminal; riverbend need not know them so
+    Link(riverbend, oak).run()
+    assert riverbend.states[OAK.id] == "asks"
+    assert ("offered", RIVERBEND.id, b"charter of " + VALLEY, VALLEY) in oak.told
+
+
 def test_an_offer_from_a_stranger_counts_for_nothing() -> None:
     riverbend, oak = ports()
     link = Link(riverbend, oak).run()
@@ -364,6 +377,60 @@ def test_records_are_taken_only_where_something_is_shared() -> None:
             link.one.receive(write_frame(kind, *fields), 0)
         port = link.one.port
         assert isinstance(port, MemoryPort) and len(port.added) == added
+
+
+# ---- after a loss
+
+
+def test_key_records_are_given_to_whoever_knows_a_sheet_and_not_for_long() -> None:
+    riverbend, oak = ports()
+    oak.by_sheet[VALLEY] = [b"inception", b"rotation"]
+    link = Link(riverbend, oak).run()
+    answers = [link.other.receive(write_frame(frames.KEYS_WANTED, named), 0) for named in (VALLEY, HILLS)]
+    assert [read_frame(data) for (data,) in answers] == [
+        (frames.KEYS_GIVEN, [[b"inception", b"rotation"]]),
+        (frames.KEYS_GIVEN, [[]]),
+    ]
+    assert link.one.receive(answers[0][0], 0) == [], "nobody asked"
+    with pytest.raises(TheirFault, match="too_fast"):
+        for _ in range(session.KEYS_WANTED_MAX):
+            link.other.receive(write_frame(frames.KEYS_WANTED, HILLS), 0)
+
+
+@pytest.mark.parametrize("caller", [True, False])
+def test_who_came_back_is_given_what_is_kept_aside_once(caller: bool) -> None:
+    riverbend, oak = members()
+    lost, keeper = (riverbend, oak) if caller else (oak, riverbend)
+    lost.came_back = True
+    member = lost.who.member("Ana")
+    kept = [member.post(title=f"Number {number}") for number in range(5)]
+    keeper.kept_aside[("coalition", VALLEY)] = [record.message for record in kept]
+    link = Link(riverbend, oak).run()
+    assert [record.message for record in kept] == lost.added
+    assert len(link.heard(lost.name, frames.ASIDE_WANTED)) == 3
+    assert link.heard(keeper.name, frames.ASIDE_WANTED) == []
+    link.pass_time(200)
+    assert len(link.heard(lost.name, frames.ASIDE_WANTED)) == 3 and len(lost.added) == 5
+
+
+def test_what_is_kept_aside_is_given_only_where_the_set_is_shared_and_taken_only_when_asked_for() -> None:
+    riverbend, oak = members()
+    oak.kept_aside[("pair", RIVERBEND.id)] = [b"of the pair"]
+    link = Link(riverbend, oak).run()
+    for name in ([2], [0, VALLEY], [1, HILLS]):
+        assert link.other.receive(write_frame(frames.ASIDE_WANTED, name, 0), 0) == []
+    assert link.one.receive(write_frame(frames.ASIDE_GIVEN, [1, VALLEY], [b"unasked"], 0), 0) == []
+    assert riverbend.added == []
+
+
+def test_a_neighbor_that_gives_the_same_for_ever_is_let_go() -> None:
+    riverbend, oak = members()
+    riverbend.came_back = True
+    link = Link(riverbend, oak)
+    oak.kept_aside[("coalition", VALLEY)] = [b"a", b"b", b"c"]
+    oak.aside = lambda key, home, after: ([], 1)  # type: ignore[method-assign]
+    with pytest.raises(TheirFault, match="bad_frame"):
+        link.run()
 
 
 def test_nothing_is_announced_before_hello() -> None:
