@@ -139,11 +139,12 @@ async def member_invite(node: Node, *, who: str, passphrase: str) -> dict[str, A
 async def member_reissue(node: Node, *, who: str, passphrase: str, name: str) -> dict[str, Any]:
     """A one-time code with which a member chooses a new passphrase, for the path `/join/CODE`."""
     async with signed_in(node, who, passphrase) as session:
-        made = accounts.reissue(node, session, _member(node, session, name).key)
+        made = accounts.reissue(node, session, member_called(node, session, name).key)
         return {"code": made.code, "expires": made.expires, **_where(node)}
 
 
-def _member(node: Node, session: Session, name: str) -> members.Person:
+def member_called(node: Node, session: Session, name: str) -> members.Person:
+    """The member of this name. Raises OurFault("not_found")."""
     wanted = " ".join(name.split()).casefold()
     for person in members.people(node, session):
         if person.name.casefold() == wanted:

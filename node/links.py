@@ -188,6 +188,7 @@ class Links:
     def _known_changed(self) -> None:
         self._roster_moved.set()
         self._keep_word()
+        standings.keep_all_standings(self.node)  # a promise may have left its set with its home's key
         self.runner.event(events.Changed())
 
     def _poke(self, what: str, details: dict[str, Any]) -> None:

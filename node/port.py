@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from node import VERSION
-from node.actions import restored
+from node.actions import recovery, restored
 from node.actions.neighborhoods import sponsor
-from node.store import neighbors
+from node.store import aside, neighbors
 from node.store.sets import set_of
 from protocol.errors import Fault, TheirFault
+from protocol.introduction import KEY_RECORDS_MAX
 from protocol.kinds.roster import Charter
 from protocol.kinds.table import KINDS
 from protocol.record import Record, parse
 from protocol.scopes import EPOCH_2020_S
 from sync.days import Days
+from sync.frames import RECORDS_MAX, RECORDS_SIZE_MAX_BYTES
 from sync.index import RangeIndex
 from sync.port import Taken
 from sync.sets import SetKey
@@ -128,6 +130,35 @@ class StorePort:
                 new += outcome == "new"
                 never += outcome == "never"
         return Taken(new, never)
+
+    # what was signed with an earlier key
+
+    def wants_aside(self, key: SetKey, home: bytes) -> bool:
+        return bool(self.node.setting("came_back")) and not self.node.setting(_aside_came(key, home))
+
+    def aside(self, key: SetKey, home: bytes, after: int) -> tuple[list[bytes], int]:
+        scope = self.node.records.indexes.scope(key)
+        rows = aside.of_scope(self.node.connection, scope, home, after, RECORDS_MAX + 1)
+        messages: list[bytes] = []
+        size = number = 0
+        for seq, message in rows:
+            size += len(message) + 3
+            if len(messages) == RECORDS_MAX or (messages and size > RECORDS_SIZE_MAX_BYTES):
+                return messages, number
+            messages.append(message)
+            number = seq
+        return messages, 0
+
+    def aside_came(self, key: SetKey, home: bytes) -> None:
+        self.node.set_setting(_aside_came(key, home), "1")
+        recovery.sign_all_anew(self.node)
+
+    def keys_of_sheet(self, named: bytes) -> list[bytes]:
+        for chain in self.node.records.known.chains.values():
+            if named in chain.steps[-1].recovery.hashes:
+                held = [self.node.records.message(step.record_id) for step in chain.steps]
+                return [message for message in held if message is not None][:KEY_RECORDS_MAX]
+        return []
 
     def in_step(self, key: SetKey, home: bytes) -> None:
         if key[0] == "pair":
@@ -305,6 +336,10 @@ class StorePort:
             self.days.differences.clear()
             if not self.node.clock_before_build():
                 self._agree_on_day()
+
+
+def _aside_came(key: SetKey, home: bytes) -> str:
+    return f"aside {key[0]} {key[1].hex()} {home.hex()}"
 
 
 def _charter_shown(coalition: bytes) -> str:

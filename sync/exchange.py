@@ -12,6 +12,9 @@ What the other lacks goes into the outbox; what we lack is asked for by `want`. 
 compared is live: new records of it are passed on at once, small ones whole, large ones by `have`.
 Records travel in numbered batches; at most BATCHES_IN_FLIGHT_MAX wait for their `taken`, so a slow peer
 holds up nobody but itself. A comparison that gets no answer is begun again after PATIENCE_S.
+
+Who has lost everything gets back what it signed with an earlier key, which is in no set: once a set has
+been compared, aside_wanted(from 0)  ->  aside_given(records, where to go on), until that is 0.
 """
 
 from __future__ import annotations
@@ -79,6 +82,7 @@ class Exchange:
     sets: dict[SetKey, SetState] = field(default_factory=dict)
     outbox: dict[bytes, None] = field(default_factory=dict)
     in_flight: dict[int, float] = field(default_factory=dict)
+    aside: dict[SetKey, int] = field(default_factory=dict)  # from where we asked; -1: all has come
     batch: int = 0
     records_max: int = frames.RECORDS_MAX
     batches_max: int = BATCHES_IN_FLIGHT_MAX
@@ -168,9 +172,9 @@ class Exchange:
             if index.fingerprint(0, len(index)) == fields[1]:
                 state.index = None
                 self.port.in_step(key, self.peer)
-                return [write_frame(frames.SAME, wire)]
+                return [write_frame(frames.SAME, wire), *self._want_aside(key)]
             state.index = index
-            return [write_frame(frames.DIFFERS, wire)]
+            return [write_frame(frames.DIFFERS, wire), *self._want_aside(key)]
         if state is None:
             return []
         if kind == frames.RECONCILE:
@@ -190,7 +194,7 @@ class Exchange:
                 self.port.in_step(key, self.peer)
             else:  # something came in meanwhile, and is not known to have arrived there
                 self._finished(state, now + COMPARE_SOON_S / 4)
-            return []
+            return self._want_aside(key)
         if kind == frames.NOT_SHARED:
             state.live = False
             state.busy_since = None
@@ -200,7 +204,7 @@ class Exchange:
         if kind == frames.DIFFERS:
             state.index = self._index(key)
             opening = Reconciler(state.index, NEGENTROPY_FRAME_MAX_BYTES).initiate()
-            return [write_frame(frames.RECONCILE, wire, opening)]
+            return [write_frame(frames.RECONCILE, wire, opening), *self._want_aside(key)]
         return self._step(wire, state, fields[1], now)
 
     def _step(self, wire: list[Any], state: SetState, message: bytes, now: float) -> list[bytes]:
@@ -301,6 +305,10 @@ class Exchange:
 
     def on_records(self, number: int, messages: list[bytes], now: float) -> list[bytes]:
         """Records from the other side. One bad record holds up no other. Raises TheirFault."""
+        self._take(messages, now)
+        return [write_frame(frames.TAKEN, number)]
+
+    def _take(self, messages: list[bytes], now: float) -> None:
         taken = self.port.add(messages, self.peer)
         self.received += taken.new
         self.never += taken.never
@@ -308,4 +316,33 @@ class Exchange:
             raise TheirFault("bad_frame", f"Over {NEVER_MAX} records from the other side cannot be right.")
         if taken.new:
             self._confirm_pair([("pair", self.peer)], now)
-        return [write_frame(frames.TAKEN, number)]
+
+    # what is in no set
+
+    def _want_aside(self, key: SetKey) -> list[bytes]:
+        """Ask, once per link, for our own records that the other side keeps aside."""
+        if key[0] == "roster" or key in self.aside or not self.port.wants_aside(key, self.peer):
+            return []
+        self.aside[key] = 0
+        return [write_frame(frames.ASIDE_WANTED, frames.set_on_wire(key), 0)]
+
+    def on_aside(self, kind: int, fields: list[Any], now: float) -> list[bytes]:
+        """A frame about records kept aside. Raises TheirFault."""
+        key = frames.read_set(fields[0], self.peer)
+        if key not in self.sets or key[0] == "roster":
+            return []
+        wire = frames.set_on_wire(key)
+        if kind == frames.ASIDE_WANTED:
+            messages, following = self.port.aside(key, self.peer, fields[1])
+            return [write_frame(frames.ASIDE_GIVEN, wire, messages, following)]
+        asked_from = self.aside.get(key, -1)
+        if asked_from < 0:
+            return []
+        if 0 < fields[2] <= asked_from:
+            raise TheirFault("bad_frame", "The other side goes in circles.")
+        self._take(fields[1], now)
+        self.aside[key] = fields[2] or -1
+        if fields[2]:
+            return [write_frame(frames.ASIDE_WANTED, wire, fields[2])]
+        self.port.aside_came(key, self.peer)
+        return []

@@ -11,6 +11,7 @@ from typing import Any
 
 from protocol.encoding import decode, encode
 from protocol.errors import TheirFault
+from protocol.introduction import KEY_RECORDS_MAX, KEY_RECORDS_SIZE_BYTES_MAX
 from sync.sets import SetKey
 
 FRAME_SIZE_MAX_BYTES = 65_519
@@ -39,7 +40,11 @@ TEXT_MAX = 500
     WELCOME,
     NOT_SHARED,
     SHARED,
-) = range(17)
+    KEYS_WANTED,
+    KEYS_GIVEN,
+    ASIDE_WANTED,
+    ASIDE_GIVEN,
+) = range(21)
 
 _SET_NAMES = ("roster", "coalition", "pair")
 
@@ -93,6 +98,14 @@ def _messages(value: Any) -> bool:
     return type(value) is list and len(value) <= RECORDS_MAX and all(type(item) is bytes for item in value)
 
 
+def _key_records(value: Any) -> bool:
+    return (
+        _messages(value)
+        and len(value) <= KEY_RECORDS_MAX
+        and sum(map(len, value)) <= KEY_RECORDS_SIZE_BYTES_MAX
+    )
+
+
 def _hello(value: Any) -> bool:
     return (
         type(value) is dict
@@ -132,6 +145,10 @@ _SHAPES: dict[int, tuple[Callable[[Any], bool], ...]] = {
     WELCOME: (_bytes, _hash),
     NOT_SHARED: (_set, _text),
     SHARED: (_set,),
+    KEYS_WANTED: (_hash,),
+    KEYS_GIVEN: (_key_records,),
+    ASIDE_WANTED: (_set, _number),
+    ASIDE_GIVEN: (_set, _messages, _number),
 }
 
 

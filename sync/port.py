@@ -72,6 +72,25 @@ class Port(Protocol):
         """Put records from `home` through the door, in one transaction."""
         ...
 
+    def wants_aside(self, key: SetKey, home: bytes) -> bool:
+        """Whether to ask `home` for our own records of this set that it keeps aside."""
+        ...
+
+    def aside(self, key: SetKey, home: bytes, after: int) -> tuple[list[bytes], int]:
+        """Some records of `home` that we keep aside in this set, and where to go on: 0 at the end.
+
+        At most RECORDS_MAX, and RECORDS_SIZE_MAX_BYTES unless the first alone is larger.
+        """
+        ...
+
+    def aside_came(self, key: SetKey, home: bytes) -> None:
+        """All that `home` keeps aside of ours in this set is here."""
+        ...
+
+    def keys_of_sheet(self, named: bytes) -> list[bytes]:
+        """The key records of the home whose present policy names this recovery key; none if unknown."""
+        ...
+
     def in_step(self, key: SetKey, home: bytes) -> None:
         """The fingerprints of a set were equal on both sides just now."""
         ...

@@ -9,7 +9,8 @@ opens the exchange of that coalition's roster and nothing else; what the roster 
     pair set        where both coordinators approved the link, or both are members of one coalition
 
 A link may also serve to ask (`ask`: our coordinator approves a link with you), to offer a coalition
-(`offer`: we list you in it), or to join one by invitation (`join`, `welcome`).
+(`offer`: we list you in it), to join one by invitation (`join`, `welcome`), or to find out which
+neighborhood a recovery sheet belongs to (`keys_wanted`, `keys_given`).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ HELLO_TIMEOUT_S = 15.0
 HELLO_AGAIN_S = 600.0  # between two later hellos; two unset clocks could follow each other back and forth
 IDLE_STRANGER_S = 60.0  # a link that serves nothing is closed after this
 UNKNOWN_FRAMES_MAX = 100
+KEYS_WANTED_MAX = 16  # questions for key records on one link
 FRAMES_PER_S = 200.0  # on average; bulk loading sends some 25
 FRAMES_AT_ONCE_MAX = 2_000
 
@@ -63,6 +65,7 @@ class Session:
     offered: set[bytes] = field(default_factory=set)
     joined: Callable[[bytes | None], None] = lambda coalition: None
     unknown_frames: int = 0
+    keys_wanted: int = 0
     pace: TokenBucket = field(default_factory=lambda: TokenBucket(FRAMES_PER_S, FRAMES_AT_ONCE_MAX))
     said_day: tuple[int, int] = (0, 0)  # day and floor in our last hello
     said_again: float | None = None
@@ -130,6 +133,12 @@ class Session:
             return self._on_join(now)
         if kind == frames.WELCOME:
             return self._on_welcome(fields[0], fields[1], now)
+        if kind in (frames.ASIDE_WANTED, frames.ASIDE_GIVEN):
+            return self.exchange.on_aside(kind, fields, now)
+        if kind == frames.KEYS_WANTED:
+            return self._on_keys_wanted(fields[0])
+        if kind == frames.KEYS_GIVEN:
+            return []  # an engine asks nobody: see node/finding.py
         if kind == frames.HELLO:
             self._take_day(fields[0])
             self.port.day_of_peer(self.peer, fields[0][3])
@@ -244,7 +253,8 @@ class Session:
         return self._offer(ours) + self.exchange.share(keys, now)
 
     def _offer(self, ours: dict[bytes, bytes]) -> list[bytes]:
-        if self.port.neighbor_state(self.peer) != "linked":
+        """To who is linked, or asks us: a neighborhood of the roster that asks has lost what it knew."""
+        if self.port.neighbor_state(self.peer) not in ("linked", "asks"):
             return []
         out = []
         for coalition in sorted(set(ours) - self.shared - self.offered):
@@ -253,6 +263,12 @@ class Session:
                 self.offered.add(coalition)
                 out.append(write_frame(frames.OFFER, *charter))
         return out
+
+    def _on_keys_wanted(self, named: bytes) -> list[bytes]:
+        self.keys_wanted += 1
+        if self.keys_wanted > KEYS_WANTED_MAX:
+            raise TheirFault("too_fast", f"The other side asks for keys over {KEYS_WANTED_MAX} times.")
+        return [write_frame(frames.KEYS_GIVEN, self.port.keys_of_sheet(named))]
 
     # joining by invitation
 

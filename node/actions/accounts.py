@@ -104,6 +104,11 @@ def replace_key(node: Node, code: str, seed: bytes, sealed: keys.SealedSeed) -> 
     return account
 
 
+def carry_on(node: Node, old: bytes, new: bytes) -> None:
+    """Say wherever somebody follows our accounts that `new` carries on the account of `old`."""
+    _say_everywhere(node, old, new, (), node.stamp())
+
+
 def _carry_profile(node: Node, seed: bytes, account: bytes) -> None:
     """Say the profile again with the new key: an edit of the old one would need the old key."""
     earlier = reversed(node.records.accounts.keys((node.home, account)))

@@ -124,6 +124,15 @@ async def sign_anew(node: Node) -> int:
     return count
 
 
+def sign_all_anew(node: Node) -> int:
+    """The same at once: for where few are expected."""
+    count = 0
+    while (found := sign_some_anew(node)) is not None:
+        count += found
+    standings.keep_all_standings(node)
+    return count
+
+
 def sign_some_anew(node: Node) -> int | None:
     """The same for the next few; None where nothing was left."""
     if not node.key_is_current:
@@ -143,6 +152,17 @@ def _own_successions(node: Node) -> list[bytes]:
     said = ((message, Succession.read(parse(message))) for _, message in held)
     found = [message for message, one in said if one is not None and (one.old, one.new) in steps]
     return found[:SIGNED_AT_ONCE]
+
+
+def follow_accounts(node: Node) -> None:
+    """Know each member by the first key of their account: a succession that came back may go further back."""
+    for key, signing in people.signing_keys(node.connection):
+        first = node.records.accounts.account(node.home, signing)[1]
+        if first != key:
+            people.move_account(node.connection, key, first)
+            for session in node.sessions.values():
+                if session.account_key == key:
+                    session.account_key = first
 
 
 def _former_keys(node: Node) -> list[bytes]:
@@ -208,6 +228,7 @@ def decide(node: Node, session: Session, author: bytes, kind: str, keep: bool) -
     with node.records.transaction():
         if keep:
             _sign(node, [message for _, message in held])
+            follow_accounts(node)
             while sign_some_anew(node) is not None:
                 pass  # a succession may have made more keys those of a member
         else:

@@ -161,6 +161,19 @@ def acting() -> dict[str, str]:
     return {"who": who, "passphrase": click.prompt(f"Passphrase of {who}", hide_input=True, err=True)}
 
 
+def new_passphrase() -> str:
+    """A passphrase to be chosen now, from where `acting` would take one; typed twice at a terminal."""
+    meta = click.get_current_context().meta
+    if _FILE in meta:
+        return first_line(Path(meta[_FILE]))
+    if given := os.environ.get("BARNRAISE_PASSPHRASE"):
+        return given
+    if not has_terminal():
+        raise OurFault("bad_input", "Set BARNRAISE_PASSPHRASE or give --passphrase-file for the new one.")
+    said: str = click.prompt("A new passphrase", hide_input=True, confirmation_prompt=True, err=True)
+    return said
+
+
 def first_line(path: Path) -> str:
     """A passphrase from the first line of a file. Raises Fault where it cannot be read."""
     try:

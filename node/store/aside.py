@@ -10,6 +10,7 @@ from protocol.kinds.keys import RIVALS_MAX
 from protocol.scopes import COALITION
 
 ASIDE_MAX = 3_000  # records kept aside of one neighborhood in one scope; further ones are not taken in
+ASIDE_OWN_MAX = 50_000  # the same for our own, which come back from peers
 
 _THINGS = "kind NOT IN ('inception', 'rotation', 'charter', 'epoch', 'assent', 'sponsor', 'leave')"
 # A member's own erasure stays under any key its home ever had (protocol.judge.outlives_its_key).
@@ -77,10 +78,21 @@ def returning(connection: sqlite3.Connection, known: Known) -> list[bytes]:
     return found
 
 
-def room_aside(connection: sqlite3.Connection, scope: bytes, home: bytes) -> bool:
-    """Whether one more record of `home` in `scope` may be kept aside."""
+def room_aside(connection: sqlite3.Connection, scope: bytes, home: bytes, most: int) -> bool:
+    """Whether one more record of `home` in `scope` may be kept aside, of `most`."""
     sql = "SELECT count(*) FROM records WHERE scope = ? AND home = ? AND status = 1"
-    return bool(connection.execute(sql, (scope, home)).fetchone()[0] < ASIDE_MAX)
+    return bool(connection.execute(sql, (scope, home)).fetchone()[0] < most)
+
+
+def of_scope(
+    connection: sqlite3.Connection, scope: bytes, home: bytes, after: int, count: int
+) -> list[tuple[int, bytes]]:
+    """(number, message) of what is kept aside of `home` in `scope`, numbered above `after`."""
+    return connection.execute(
+        "SELECT seq, message FROM records WHERE status = 1 AND scope = ? AND home = ? AND seq > ?"
+        " ORDER BY seq LIMIT ?",
+        (scope, home, after, count),
+    ).fetchall()
 
 
 # Said again by the node itself, from what follows: their last versions may be a thief's.

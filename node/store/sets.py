@@ -53,7 +53,7 @@ class Indexes:
             items = self._connection.execute(
                 f"SELECT created, id FROM records WHERE scope = ? AND status = 0 AND kind NOT IN ({marks})"
                 " ORDER BY created, id",
-                (self._scope(key), *known.ROSTER_KINDS),
+                (self.scope(key), *known.ROSTER_KINDS),
             ).fetchall()
         index.bulk((created - EPOCH_2020_S, record_id) for created, record_id in items)
         return index
@@ -65,7 +65,7 @@ class Indexes:
         """
         if key[0] == "roster":
             return self.of(key)
-        arguments = (self._scope(key), created_before, expires_after)
+        arguments = (self.scope(key), created_before, expires_after)
         outside = self._connection.execute(
             "SELECT id FROM records WHERE scope = ? AND status = 0 AND (created >= ? OR expires <= ?)",
             arguments,
@@ -75,7 +75,8 @@ class Indexes:
         left_out = {row[0] for row in outside}
         return self.of(key).filtered(lambda _, record_id: record_id not in left_out)
 
-    def _scope(self, key: SetKey) -> bytes:
+    def scope(self, key: SetKey) -> bytes:
+        """The encoded scope of the records of a coalition or pair set."""
         name, owner = key
         return encode(list(coalition(owner) if name == "coalition" else pair(self.own_home, owner)))
 

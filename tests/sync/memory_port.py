@@ -31,6 +31,9 @@ class MemoryPort:
     refused: set[bytes] = field(default_factory=set)  # ids that are not acceptable now
     added: list[bytes] = field(default_factory=list)  # every message that knocked
     current_keys: dict[bytes, bytes] = field(default_factory=dict)
+    came_back: bool = False
+    kept_aside: dict[SetKey, list[bytes]] = field(default_factory=dict)  # of the one on the other side
+    by_sheet: dict[bytes, list[bytes]] = field(default_factory=dict)
     equal: list[SetKey] = field(default_factory=list)
     told: list[tuple[object, ...]] = field(default_factory=list)  # whatever else the sessions said
 
@@ -108,6 +111,20 @@ class MemoryPort:
                     self.records[record.id] = record
                     new += 1
         return Taken(new, never)
+
+    def wants_aside(self, key: SetKey, home: bytes) -> bool:
+        return self.came_back and ("aside", key, home) not in self.told
+
+    def aside(self, key: SetKey, home: bytes, after: int) -> tuple[list[bytes], int]:
+        """Two at a time."""
+        kept = self.kept_aside.get(key, [])
+        return kept[after : after + 2], after + 2 if len(kept) > after + 2 else 0
+
+    def aside_came(self, key: SetKey, home: bytes) -> None:
+        self.told.append(("aside", key, home))
+
+    def keys_of_sheet(self, named: bytes) -> list[bytes]:
+        return self.by_sheet.get(named, [])
 
     def in_step(self, key: SetKey, home: bytes) -> None:
         self.equal.append(key)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from protocol.encoding import encode
 from protocol.errors import TheirFault
+from protocol.introduction import KEY_RECORDS_MAX
 from sync import frames
 from sync.frames import (
     COALITIONS_MAX,
@@ -46,6 +47,11 @@ SOUND: list[tuple[int, list[Any]]] = [
     (frames.WELCOME, [b"charter", HASH]),
     (frames.NOT_SHARED, [[2], "not_for_us"]),
     (frames.SHARED, [[2]]),
+    (frames.KEYS_WANTED, [HASH]),
+    (frames.KEYS_GIVEN, [[]]),
+    (frames.KEYS_GIVEN, [[bytes(2048)] * KEY_RECORDS_MAX]),
+    (frames.ASIDE_WANTED, [[1, HASH], 0]),
+    (frames.ASIDE_GIVEN, [[2], [b"any bytes"] * RECORDS_MAX, 2**63 - 1]),
     (99, ["a type of the future", {1: 2}]),
 ]
 
@@ -56,7 +62,7 @@ def test_what_is_written_is_read(kind: int, fields: list[Any]) -> None:
 
 
 def test_every_type_has_a_sound_example() -> None:
-    assert {kind for kind, _ in SOUND} >= set(range(frames.SHARED + 1))
+    assert {kind for kind, _ in SOUND} >= set(range(frames.ASIDE_GIVEN + 1))
 
 
 REFUSED: list[tuple[str, int, list[Any]]] = [
@@ -88,6 +94,11 @@ REFUSED: list[tuple[str, int, list[Any]]] = [
     ("ids in a map", frames.HAVE, [{1: HASH}]),
     ("a message too long", frames.ASK, ["Oak", "x" * (TEXT_MAX + 1)]),
     ("an epoch too short", frames.OFFER, [b"charter", bytes(31)]),
+    ("a recovery key too short", frames.KEYS_WANTED, [bytes(31)]),
+    ("too many key records", frames.KEYS_GIVEN, [[b""] * (KEY_RECORDS_MAX + 1)]),
+    ("key records too long together", frames.KEYS_GIVEN, [[bytes(2049)] * KEY_RECORDS_MAX]),
+    ("to go on before the beginning", frames.ASIDE_WANTED, [[2], -1]),
+    ("too many records kept aside", frames.ASIDE_GIVEN, [[2], [b""] * (RECORDS_MAX + 1), 0]),
     ("a charter in text", frames.WELCOME, ["charter", HASH]),
 ]
 

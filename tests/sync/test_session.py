@@ -85,7 +85,7 @@ def test_hello_says_versions_day_floor_name_and_limits() -> None:
     assert link.shared() == (set(), set())
 
 
-@pytest.mark.parametrize("kind", [kind for kind in range(frames.SHARED + 1) if kind != frames.HELLO])
+@pytest.mark.parametrize("kind", [kind for kind in range(frames.ASIDE_GIVEN + 1) if kind != frames.HELLO])
 def test_nothing_may_be_said_before_hello(kind: int) -> None:
     sound: dict[int, list[Any]] = {
         frames.COALITIONS: [[]],
@@ -101,6 +101,10 @@ def test_nothing_may_be_said_before_hello(kind: int) -> None:
         frames.JOIN: [],
         frames.WELCOME: [b"", bytes(32)],
         frames.NOT_SHARED: [[2], ""],
+        frames.KEYS_WANTED: [bytes(32)],
+        frames.KEYS_GIVEN: [[]],
+        frames.ASIDE_WANTED: [[2], 0],
+        frames.ASIDE_GIVEN: [[2], [], 0],
     }
     _, oak = ports()
     silent = Session(oak, RIVERBEND.id, False, HASH, INVITE, 0.0)
@@ -293,6 +297,15 @@ def test_a_coalition_is_not_offered_to_one_outside_its_roster_or_not_linked() ->
         riverbend.states[OAK.id] = state
         riverbend.rosters[VALLEY] = roster
         assert Link(riverbend, oak).run().heard("Riverbend", frames.OFFER) == []
+
+
+def test_a_neighborhood_of_the_roster_that_lost_everything_asks_and_is_offered_the_coalition() -> None:
+    riverbend, oak = members()
+    del oak.secrets[VALLEY]
+    oak.states[RIVERBEND.id] = "linked"  # by the one at the terminal; riverbend need not know them so
+    Link(riverbend, oak).run()
+    assert riverbend.states[OAK.id] == "asks"
+    assert ("offered", RIVERBEND.id, b"charter of " + VALLEY, VALLEY) in oak.told
 
 
 def test_an_offer_from_a_stranger_counts_for_nothing() -> None:

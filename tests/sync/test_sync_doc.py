@@ -15,7 +15,7 @@ import pytest
 from node import links, parcels
 from node.actions import standings
 from node.port import coalition_secret
-from node.store import neighbors
+from node.store import aside, neighbors
 from protocol import introduction
 from protocol.errors import TheirFault
 from protocol.kinds import parcel
@@ -134,6 +134,9 @@ def test_numbers_that_other_packages_keep() -> None:
         f"whole introduction is at most {introduction.SIZE_BYTES_MAX:,} bytes",
         f"after T + {introduction.DAYS_AHEAD_MAX + introduction.CLOCK_SKEW_DAYS}:",
         f"at most {introduction.DAYS_AHEAD_MAX} days (we make them for {links.INTRODUCTION_DAYS})",
+        f"The {session.KEYS_WANTED_MAX + 1}th question on a link ends it",
+        f"at most {aside.ASIDE_MAX:,} of one neighborhood in one scope, "
+        f"and {aside.ASIDE_OWN_MAX:,} of its own",
         f"a pair set {exchange.COMPARE_SOON_S / 4} s after news",
         f"At most {neighbors.NEIGHBORS_ASKING_MAX} asks wait",
         f"At most {parcel.RECORDS_MAX} records and {parcel.RANGES_MAX} ranges are read",
@@ -145,6 +148,7 @@ def test_numbers_that_other_packages_keep() -> None:
         + f" or {parcel.PADDED_SIZES_BYTES[-1]:,} bytes",
     ):
         assert plain(sentence) in text
+    assert "`keys_given`: 32 KiB together" in text and introduction.KEY_RECORDS_SIZE_BYTES_MAX == 32 * 2**10
     assert BYTES_WAITING_MAX == 4 * 2**20 and frames.RECORDS_SIZE_MAX_BYTES == 48 * 2**10
 
 
@@ -186,7 +190,7 @@ def frame_table() -> list[tuple[int, str, list[str]]]:
 
 
 def test_the_table_has_every_type_of_frame() -> None:
-    assert [number for number, _, _ in frame_table()] == list(range(17)) == sorted(frames._SHAPES)
+    assert [number for number, _, _ in frame_table()] == list(range(21)) == sorted(frames._SHAPES)
     for number, name, fields in frame_table():
         assert getattr(frames, name.upper()) == number
         assert len(fields) == len(frames._SHAPES[number]), name
