@@ -27,6 +27,7 @@ from typing import Any
 from node import (
     commands,
     commands_care,  # noqa: F401  # its commands stand in the same table
+    commands_erasure,  # noqa: F401
 )
 from node.app import Node
 from node.settings import Settings

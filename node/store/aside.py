@@ -17,6 +17,9 @@ _MORTAL = f"{_THINGS} AND kind != 'contest' AND (erases IS NULL OR author = home
 # Who has left a coalition takes its accounts along: hours with it stand.
 _LEAVING = f"{_THINGS} AND kind NOT IN ('succession', 'contest')"
 
+# An author's mark beneath a lower one of its home, or of a home that is out of the roster.
+MARK_ASIDE = "(erases IS NOT NULL AND author != home AND status = 1)"
+
 
 def set_aside(connection: sqlite3.Connection, known: Known) -> bool:
     """Move records out of their sets as keys and rosters say. True where any moved."""
@@ -51,7 +54,16 @@ def returning(connection: sqlite3.Connection, known: Known) -> list[bytes]:
     members = {encode([COALITION, c]): roster.members for c, roster in known.rosters.items()}
     for home, home_key, scope in rows:
         chain = known.chains.get(home)
-        if chain is not None and home_key == chain.current and home in members.get(scope, (home,)):
+        if chain is None or home not in members.get(scope, (home,)):
+            continue
+        found += [
+            row[0]
+            for row in connection.execute(
+                f"SELECT message FROM records WHERE home = ? AND home_key = ? AND scope = ? AND {MARK_ASIDE}",
+                (home, home_key, scope),
+            )
+        ]
+        if home_key == chain.current:
             found += [
                 row[0]
                 for row in connection.execute(

@@ -154,6 +154,21 @@ def neighborhood_name(connection: sqlite3.Connection, home: bytes) -> str:
     return ""
 
 
+def member_by_key(connection: sqlite3.Connection, key: bytes) -> MemberRow | None:
+    """The member of this key."""
+    row = connection.execute(
+        "SELECT key, name, role, language, salt, sealed_seed FROM members WHERE key = ?", (key,)
+    ).fetchone()
+    return MemberRow(*row) if row else None
+
+
+def remove_member(connection: sqlite3.Connection, key: bytes) -> None:
+    """Delete a member's row with the sealed seed, and what else is kept here under their key."""
+    connection.execute("DELETE FROM members WHERE key = ?", (key,))
+    connection.execute("DELETE FROM lost_edits WHERE author = ?", (key,))
+    connection.execute("UPDATE erasures SET done_by = NULL WHERE done_by = ?", (key,))
+
+
 def member_names(connection: sqlite3.Connection) -> list[tuple[bytes, str]]:
     """(key, name) of every member, by name."""
     return connection.execute("SELECT key, name FROM members ORDER BY name_folded").fetchall()

@@ -18,12 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from node.store import database, known
+from node.store import beneath, database, erasures, known
 from node.store.aside import returning, room_aside, set_aside
 from node.store.quota import Slots, slot_of
 from node.store.reading import Reading
 from node.store.sets import Indexes, set_of
-from node.views import forget_words, rebuild, refresh, refresh_accounts
+from node.store.words import Lingering, merge_if_small
+from node.views import in_search_index, rebuild, refresh, refresh_accounts
 from protocol.encoding import encode
 from protocol.errors import TheirFault
 from protocol.judge import Known, judge
@@ -31,7 +32,7 @@ from protocol.kinds.accounts import Accounts
 from protocol.kinds.erasure import erased_thing
 from protocol.kinds.table import KINDS, refers_to
 from protocol.record import Record, parse
-from protocol.scopes import COALITION
+from protocol.scopes import COALITION, DAY_S
 from sync.index import RangeIndex
 from sync.sets import SetKey
 
@@ -57,6 +58,8 @@ class Records(Reading):
     def __init__(self, connection: sqlite3.Connection, today: Callable[[], int]) -> None:
         super().__init__(connection)
         self.today = today
+        self.now: Callable[[], int] = lambda: today() * DAY_S
+        self.lingering = Lingering()
         self._own_home = b""
         self.on_new: Callable[[list[Record]], None] = lambda records: None
         self.on_known: Callable[[], None] = lambda: None
@@ -117,6 +120,8 @@ class Records(Reading):
                 yield
                 self._follow_known()
                 self._follow_accounts()
+                if self.lingering.indexed and merge_if_small(self.connection):
+                    self.lingering.indexed = 0
         except BaseException:
             self.forget()
             raise
@@ -158,7 +163,7 @@ class Records(Reading):
             if judgement.code == "old_key" and row is None:
                 if room_aside(self.connection, encode(list(record.scope)), record.home):
                     with self.transaction():
-                        self._insert(record, 1)
+                        self.insert(record, 1)
             elif row is None and judgement.code in (
                 "unknown_home",
                 "unknown_key",
@@ -191,6 +196,7 @@ class Records(Reading):
         if erases is None and marks:
             return Added("erased", "erased", record)
         if erases is not None and any(mark[0] < record.id for mark in marks):
+            beneath.keep(self, record, thing)
             return Added("superseded", "superseded", record)
         if erases is None:
             better = self.connection.execute(
@@ -205,21 +211,26 @@ class Records(Reading):
             return Added("superseded", "superseded", record)
         if not self._within_quota(record):
             return Added("not_now", "over_quota", record)
-        gone = self._delete("id = ?", (record.id,))  # its copy kept aside, signed with another key
+        gone = self.delete("id = ?", (record.id,))  # its copy kept aside, signed with another key
         if erases is not None:
-            gone += self._delete("thing = ? OR erases = ?", (thing, thing))
+            under = beneath.taken(self, record, thing)
+            gone += under + self.delete("thing = ? OR erases = ?", (thing, thing))
+            for mark in under:
+                beneath.keep(self, mark, thing)
         else:
-            gone += self._delete("thing = ? AND (edit, id) < (?, ?)", (thing, record.edit, record.id))
+            gone += self.delete("thing = ? AND (edit, id) < (?, ?)", (thing, record.edit, record.id))
         if record.kind == "standing":
             for other in self._other_standing(record, "thing > ?"):
-                gone += self._delete("id = ?", (other,))
-        self._insert(record, 0)
+                gone += self.delete("id = ?", (other,))
+        self.insert(record, 0)
         if any(slot_of(left) != slot_of(record) for left in gone):
             self._slots.clear()
         for touched in (*gone, record):
             refresh(self, touched)
         if erases is not None:
-            forget_words(self, gone)
+            erasures.heard(self.connection, thing, self.now())
+            self.lingering.marks += 1
+            self.lingering.indexed += in_search_index(gone)
         self._new.append(record)
         if speaks_of_accounts:
             self._accounts = None
@@ -227,7 +238,8 @@ class Records(Reading):
             self.known_changed()
         return Added("new", "", record)
 
-    def _insert(self, record: Record, status: int) -> None:
+    def insert(self, record: Record, status: int) -> None:
+        """Write a record's row; only for `add` and what it calls."""
         erases = erased_thing(record)
         expires = record.expires
         self.connection.execute(
@@ -265,7 +277,7 @@ class Records(Reading):
         )
         return [row[0] for row in rows]
 
-    def _delete(self, where: str, arguments: tuple[object, ...]) -> list[Record]:
+    def delete(self, where: str, arguments: tuple[object, ...]) -> list[Record]:
         """Delete records; gives those that were in their sets: their views are to be refreshed."""
         rows = self.connection.execute(
             f"SELECT status, home_key, message FROM records WHERE {where}", arguments
@@ -277,6 +289,7 @@ class Records(Reading):
                 gone.append(record)
                 self.indexes.remove(set_of(record, self.own_home), record.created, record.id)
             self.connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
+        self.lingering.rows += len(rows)
         return gone
 
     def _within_quota(self, record: Record) -> bool:
@@ -292,10 +305,10 @@ class Records(Reading):
 
     def _drop(self, where: str, arguments: tuple[object, ...]) -> int:
         """Delete records and bring the views of their things up to date; gives how many left."""
-        gone = self._delete(where, arguments)
+        gone = self.delete(where, arguments)
         for record in gone:
             refresh(self, record)
-        forget_words(self, gone)
+        self.lingering.indexed += in_search_index(gone)
         return len(gone)
 
     # what changes around records
@@ -317,6 +330,7 @@ class Records(Reading):
         while self._unfollowed:
             self._unfollowed = False
             if set_aside(self.connection, self.known):
+                erasures.tidy(self.connection)
                 self._slots.clear()
                 self.indexes.clear()
                 self._accounts = self._accounts_before = None
@@ -331,5 +345,12 @@ class Records(Reading):
         """Delete what has been over for two days; gives how many records left."""
         with self.transaction():
             count = self._drop("expires IS NOT NULL AND expires <= ?", (self.today() - HIDDEN_DAYS,))
+            erasures.tidy(self.connection)
         self._slots.clear()
         return count
+
+    def drop_expired(self, record: Record) -> None:
+        """Delete at once what is over and only hidden: nobody can bring it back, and no mark fits it."""
+        with self.transaction():
+            self._drop("thing = ? AND expires <= ?", (record.thing, self.today()))
+        self._slots.clear()

@@ -15,9 +15,11 @@ from node.web.pages import (
     backup,
     board,
     coalitions,
+    erasure,
     frontdoor,
     hours,
     join,
+    leaving,
     neighborhoods,
     people,
     posts,
@@ -34,7 +36,7 @@ from node.web.visitor import look_up
 
 FEATURES = (
     *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods),
-    *(reissues, backup, coalitions, privacy, status, api),
+    *(reissues, backup, erasure, leaving, coalitions, privacy, status, api),
 )
 
 
