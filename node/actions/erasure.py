@@ -22,7 +22,7 @@ from protocol.kinds.erasure import bucket_digest, bucket_of, erasure_body, in_di
 from protocol.kinds.nodes import NodeCard
 from protocol.kinds.posts import Post
 from protocol.kinds.roster import Epoch, Roster
-from protocol.record import EDIT_MAX, Draft, Record
+from protocol.record import EDIT_MAX, Draft, Record, parse
 from protocol.scopes import COALITION, DAY_S, LOCAL, Scope, coalition, day_of, partner
 from protocol.signing import public_key
 
@@ -233,6 +233,13 @@ def _gone_at(node: Node, roster: Roster, home: bytes) -> float:
     return max((record.created for record in acts), default=float("inf"))
 
 
+def _former_name(node: Node, home: bytes) -> str:
+    """The name on the last card of who is out: it is kept aside, so no page shows it otherwise."""
+    message = erasures.last_card(node.connection, home)
+    card = NodeCard.read(parse(message)) if message is not None else None
+    return card.name if card is not None else neighborhood_name(node, home)
+
+
 class Spread:
     """How far erasures have come: what one page needs is looked up once."""
 
@@ -289,7 +296,7 @@ class Spread:
                 silent = card is not None and card.erasures is None
                 places.append(self._place(home, "silent" if silent else "waiting"))
         former = [
-            neighborhood_name(node, home)
+            _former_name(node, home)
             for home in cards.roster.ever - cards.roster.members - {node.home}
             if (row.thing, home) not in known and _gone_at(node, cards.roster, home) >= mark.created
         ]

@@ -108,6 +108,15 @@ def add_applied(connection: sqlite3.Connection, found: Iterable[tuple[bytes, byt
     connection.executemany("INSERT OR IGNORE INTO erasures_applied (thing, home) VALUES (?, ?)", found)
 
 
+def last_card(connection: sqlite3.Connection, home: bytes) -> bytes | None:
+    """The newest card of a neighborhood, also where it is kept aside."""
+    row = connection.execute(
+        "SELECT message FROM records WHERE home = ? AND kind = 'node' AND erases IS NULL ORDER BY seq DESC",
+        (home,),
+    ).fetchone()
+    return row[0] if row else None
+
+
 def tidy(connection: sqlite3.Connection) -> None:
     """Forget what is known of erasures whose mark is no longer held."""
     for table in ("erasures", "erasures_applied"):
