@@ -24,6 +24,7 @@ log = logging.getLogger("barnraise")
 
 WORDS_WAIT_S = 20.0  # several erasures in a row are one piece of work
 APPLIED_WAIT_S = 5.0
+COPY_MARGIN_S = 60.0  # a copy made so soon after an erasure may still hold what lingered then
 AGAIN_S = 30.0  # where a reader, or a full disk, was in the way
 
 
@@ -35,7 +36,7 @@ class Forgetting:
         left = node.records.lingering  # whatever an earlier run left undone
         left.rows += 1
         left.indexed += 1
-        left.marks += bool(backup.oldest_copy_s(node) < erasures.newest_at(node.connection))
+        left.marks += backup.oldest_copy_s(node) < erasures.newest_at(node.connection) + COPY_MARGIN_S
         self.words_due: float | None = None
         self.applied_due: float | None = None
         self._merging: int | None = None
