@@ -114,10 +114,15 @@ def erasable(node: Node, session: Session, thing: bytes) -> Record:
     record = node.records.version(thing)
     if record is None or record.kind != "post" or record.erased:
         raise OurFault("not_found")
-    own = record.author == session.account_key
+    own = _speaks_for(node, record.author) == session.account_key
     if record.home != node.home or not (own or session.role == "coordinator"):
         raise OurFault("not_yours")
     return record
+
+
+def _speaks_for(node: Node, key: bytes) -> bytes:
+    """The account of a key of ours: a lost passphrase gives somebody another key."""
+    return node.records.accounts.account(node.home, key)[1]
 
 
 def erase_post(node: Node, session: Session, thing: bytes) -> None:
@@ -127,13 +132,12 @@ def erase_post(node: Node, session: Session, thing: bytes) -> None:
     name, and the author is told who did. Raises OurFault: not_found, not_yours.
     """
     record = erasable(node, session, thing)
-    own = record.author == session.account_key
+    own = _speaks_for(node, record.author) == session.account_key
     with node.records.transaction():
         for run in [record, *_earlier_runs(node, record)]:
             for part in [*_said_with(node, run), run]:
                 erase_record(node, session.seed if own else None, part)
-                if not own:
-                    erasures.set_done_by(node.connection, part.thing, session.account_key)
+                erasures.set_done_by(node.connection, part.thing, session.account_key)
 
 
 def _earlier_runs(node: Node, record: Record) -> Iterator[Record]:
@@ -143,11 +147,8 @@ def _earlier_runs(node: Node, record: Record) -> Iterator[Record]:
         if body is None or body.renews is None:
             return
         earlier = node.records.version(body.renews)
-        if earlier is None or (earlier.kind, earlier.author, earlier.home) != (
-            "post",
-            record.author,
-            record.home,
-        ):
+        wanted = ("post", record.home, _speaks_for(node, record.author))
+        if earlier is None or (earlier.kind, earlier.home, _speaks_for(node, earlier.author)) != wanted:
             return
         body = Post.read(earlier)
         if earlier.erased or body is None:
@@ -253,9 +254,8 @@ class Spread:
         """One erasure as this person may see it."""
         node, mark = self.node, row.record
         ours = mark.home == node.home
-        kind, author = (
-            (mark.kind, mark.author) if mark.erased else (mark.body["seven"][0], mark.body["seven"][2])
-        )
+        kind, key = whose(mark)
+        author = _speaks_for(node, key)
         mine = ours and author == self.session.account_key
         known = ours and (mine or self.session.role == "coordinator")
         places, former = self._places(row) if ours else ([], [])
@@ -263,7 +263,7 @@ class Spread:
             id=row.thing,
             kind=kind,
             where="here" if mark.scope[0] == LOCAL else "region" if mark.scope[0] == COALITION else "pair",
-            by_home=not mark.erased,
+            by_home=not mark.erased and row.done_by != author,  # of an earlier key one's own is the home's
             done_by=person_name(node, node.home, row.done_by) if known and row.done_by else "",
             mine=mine,
             at=row.at,
@@ -340,7 +340,8 @@ def listed(node: Node, session: Session) -> list[Erased]:
     found = []
     for row in erasures.marks_of_home(node.connection, node.home):
         mark = row.record
-        kind, author = whose(mark)
+        kind, key = whose(mark)
+        author = _speaks_for(node, key)
         if kind == "details" or (author != session.account_key and session.role != "coordinator"):
             continue  # details go with their post
         found.append(row)

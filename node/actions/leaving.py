@@ -21,6 +21,7 @@ from node.views import promises as promise_view
 from protocol.errors import OurFault
 from protocol.kinds.promises import Commitment
 from protocol.record import Record
+from protocol.signing import public_key
 
 if TYPE_CHECKING:
     from node.app import Node
@@ -41,7 +42,7 @@ class Belongings:
 
 def belongings(node: Node, key: bytes) -> Belongings:
     """What one member has said here that is still held."""
-    said = erasures.said_by(node.connection, node.home, key, KINDS)
+    said = _said(node, key)
     posts = [record for record in said if record.kind == "post"]
     rows = promise_view.of_person(node.connection, node.home, key)
     return Belongings(
@@ -53,15 +54,19 @@ def belongings(node: Node, key: bytes) -> Belongings:
     )
 
 
+def _said(node: Node, account: bytes) -> list[Record]:
+    """Everything that all keys of an account said here."""
+    keys_of_account = node.records.accounts.keys((node.home, account))
+    return erasures.said_by(node.connection, node.home, keys_of_account, KINDS)
+
+
 async def leave(node: Node, session: Session, passphrase: str) -> None:
     """Erase everything that this member said, and their key. Raises OurFault.
 
     wrong_passphrase, too_many_tries; no_longer_possible for the last coordinator.
     """
     _somebody_else_coordinates(node, session.account_key)
-    row = store.member_by_key(node.connection, session.account_key)
-    if row is None:
-        raise OurFault("not_found")
+    row = store.member_of(node.connection, session.account_key)
     tried = (f"name {session.name.casefold()}", "leaving")
     node.tries.check(tried[:1], node.now())
     try:
@@ -78,7 +83,7 @@ def remove(node: Node, session: Session, key: bytes) -> None:
     Raises OurFault: not_allowed, not_found, no_longer_possible for oneself and the last coordinator.
     """
     coordinator(session)
-    if store.member_by_key(node.connection, key) is None:
+    if not store.member_name(node.connection, key):
         raise OurFault("not_found")
     if key == session.account_key:
         raise OurFault("no_longer_possible")
@@ -86,13 +91,8 @@ def remove(node: Node, session: Session, key: bytes) -> None:
 
 
 def _somebody_else_coordinates(node: Node, key: bytes) -> None:
-    row = store.member_by_key(node.connection, key)
-    last = (
-        row is not None
-        and row.role == "coordinator"
-        and store.count_role(node.connection, "coordinator") == 1
-    )
-    if last:
+    coordinates = store.member_of(node.connection, key).role == "coordinator"
+    if coordinates and store.count_role(node.connection, "coordinator") == 1:
         raise OurFault("no_longer_possible", "There must be a coordinator. Make somebody else one first.")
 
 
@@ -100,12 +100,11 @@ def erase_everything(node: Node, key: bytes, seed: bytes | None, done_by: bytes 
     """All words of a member, by their own marks where their seed is open, and every trace of them here."""
     with node.records.transaction():
         _somebody_else_coordinates(node, key)
-        said = erasures.said_by(node.connection, node.home, key, KINDS)
+        said = _said(node, key)
         for record in said:
             if seed is None or not _let_go(node, seed, record):
                 erase_record(node, seed, record)
-                if done_by is not None:
-                    erasures.set_done_by(node.connection, record.thing, done_by)
+                erasures.set_done_by(node.connection, record.thing, done_by or key)
         imports.forget(node.connection, [record.thing for record in said])
         store.remove_member(node.connection, key)
     for token in [token for token, session in node.sessions.items() if session.account_key == key]:
@@ -118,7 +117,8 @@ def _let_go(node: Node, seed: bytes, record: Record) -> bool:
     A mark would take the whole promise away from the other side: what was arranged would vanish without a
     word, and a need that was met would be open again.
     """
-    row = promise_view.row_of(node.connection, record.thing) if record.kind == "commitment" else None
+    own = record.kind == "commitment" and record.author == public_key(seed)
+    row = promise_view.row_of(node.connection, record.thing) if own else None
     body = Commitment.read(record) if row is not None else None
     if row is None or body is None or row.state not in ("proposed", "agreed", "done"):
         return False

@@ -26,9 +26,7 @@ def person_name(node: Node, home: bytes, key: bytes, shown: str = "") -> str:
     """
     if shown:
         return shown
-    if node.is_set_up and home == node.home:
-        name = people.member_name(node.connection, key)
-        if name:
-            return name
-    name = people.name_shown_by(node.connection, home, key)
-    return name or (LEFT if node.is_set_up and home == node.home else "")
+    ours = node.is_set_up and home == node.home
+    name = people.member_name(node.connection, key) if ours else ""
+    name = name or people.name_shown_by(node.connection, home, key)
+    return LEFT if ours and not name and not people.knows_key(node.connection, key) else name

@@ -269,9 +269,12 @@ def erase_note(node: Node, session: Session, promise: bytes) -> None:
         commitment, post = node.records.version(row.thing), node.records.version(row.post)
         held = view.answer_to(node.records, commitment, post) if commitment is not None else None
     else:
-        held = node.records.version(row.thing)
+        first = node.records.version(row.thing)
+        held = view.word_of(node.records, first) if first is not None else None
     if held is None:
         raise OurFault("not_found")
+    if held.author != public_key(session.seed):
+        raise OurFault("no_longer_possible", "This was signed with a key that you have replaced since.")
     say_again(node, session.seed, held, {**held.body, "note": "", "at": node.stamp()})
 
 

@@ -129,14 +129,16 @@ def tidy(connection: sqlite3.Connection) -> None:
 
 
 def said_by(
-    connection: sqlite3.Connection, home: bytes, author: bytes, kinds: tuple[str, ...]
+    connection: sqlite3.Connection, home: bytes, authors: Iterable[bytes], kinds: tuple[str, ...]
 ) -> list[Record]:
-    """The newest version of every thing of an author that is not erased, also of what is kept aside."""
+    """The newest version of every thing by these keys that is not erased, also of what is kept aside."""
     marks = ", ".join("?" * len(kinds))
-    rows = connection.execute(
-        f"SELECT message FROM records WHERE home = ? AND author = ? AND erases IS NULL AND kind IN ({marks})"
-        " ORDER BY edit, id",
-        (home, author, *kinds),
-    )
-    newest = {record.thing: record for record in (parse(row[0]) for row in rows)}
+    newest: dict[bytes, Record] = {}
+    for author in authors:
+        rows = connection.execute(
+            f"SELECT message FROM records WHERE home = ? AND author = ? AND erases IS NULL"
+            f" AND kind IN ({marks}) ORDER BY edit, id",
+            (home, author, *kinds),
+        )
+        newest |= {record.thing: record for record in (parse(row[0]) for row in rows)}
     return sorted(newest.values(), key=lambda record: (kinds.index(record.kind), record.thing))

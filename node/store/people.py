@@ -154,17 +154,21 @@ def neighborhood_name(connection: sqlite3.Connection, home: bytes) -> str:
     return ""
 
 
-def member_by_key(connection: sqlite3.Connection, key: bytes) -> MemberRow | None:
-    """The member of this key."""
+def knows_key(connection: sqlite3.Connection, key: bytes) -> bool:
+    """Whether a member has, or had, this key."""
     row = connection.execute(
-        "SELECT key, name, role, language, salt, sealed_seed FROM members WHERE key = ?", (key,)
+        "SELECT 1 FROM members WHERE ? IN (key, signing_key)"
+        " UNION ALL SELECT 1 FROM former_keys WHERE key = ? LIMIT 1",
+        (key, key),
     ).fetchone()
-    return MemberRow(*row) if row else None
+    return row is not None
 
 
 def remove_member(connection: sqlite3.Connection, key: bytes) -> None:
     """Delete a member's row with the sealed seed, and what else is kept here under their key."""
     connection.execute("DELETE FROM members WHERE key = ?", (key,))
+    connection.execute("DELETE FROM former_keys WHERE account = ?", (key,))
+    connection.execute("DELETE FROM reissues WHERE account = ?", (key,))
     connection.execute("DELETE FROM lost_edits WHERE author = ?", (key,))
     connection.execute("UPDATE erasures SET done_by = NULL WHERE done_by = ?", (key,))
 

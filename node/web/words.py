@@ -77,6 +77,7 @@ PASSING_WORDS = (
     phrase("You have offered to help with this already."),
     phrase("This is paused for now."),
     phrase("A neighbor who left"),
+    phrase("There must be a coordinator. Make somebody else one first."),
     phrase("This needs nobody more at the moment."),
     phrase("Looking for nodes on this network is switched off."),
     phrase("No network is connected on which neighbors could be found. Type their address instead."),
