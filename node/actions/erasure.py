@@ -305,7 +305,9 @@ class Spread:
         )
 
     def _place(self, home: bytes, state: PlaceState) -> Place:
-        since = neighbors.last_sign(self.node.connection, home) if state != "applied" else 0
+        since = neighbors.last_sign(self.node.connection, home)
+        if home in self.node.connected:
+            since = self.node.now()
         return Place(home, neighborhood_name(self.node, home), state, since)
 
     def _coalition(self, scope: Scope) -> tuple[Cards, set[tuple[bytes, bytes]]] | None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from node.actions import backup
 from node.actions.backup import Made
 from node.app import Node
+from node.web.languages import LANGUAGES
 from tests.web.conftest import PASSPHRASE, Clock, post
 from tests.web.reader import Neighbor, Person
+from tests.web.test_every_page import check
+from tests.web.test_reissues import NEW, code_for
 
 DAY_S = 86_400
 WORD = "Zanzibarzipan"
@@ -251,3 +258,51 @@ async def test_everything_of_somebody_who_cannot_sign_in_any_more(
     await ines.open(f"/people/{node_key(node, 'Ines')}/remove")
     await ines.press("Remove and erase everything")
     assert ines.page.status == 409
+
+
+async def test_with_a_new_passphrase_what_the_old_key_said_can_be_erased(
+    node: Node, ines: Person, neighbor: Neighbor, person: Callable[..., Person]
+) -> None:
+    tomas = await neighbor("Tomás")
+    await tomas.open("/profile")
+    await tomas.press("Save", about=WORD, contact="", area="", languages="")
+    first, second = await post(tomas, "need", f"{WORD} one", contact=WORD), await post(tomas, "need", WORD)
+    again = person()
+    await again.open(await code_for(ines, "Tomás"))
+    await again.press("Use this passphrase", passphrase=NEW, passphrase_again=NEW)
+    await again.open(first + "/erase")
+    await again.press("Erase it for good")
+    assert "Erased by you on" in again.page.text, again.page.text
+    assert holds(node, WORD)
+    await again.open("/profile/leave")
+    await again.press("Leave and erase everything", passphrase=NEW)
+    assert "You have left" in again.page.text
+    assert not holds(node, WORD) and "tomás" not in raw(node)
+    assert node.connection.execute("SELECT count(*) FROM former_keys").fetchone() == (0,)
+    assert (await ines.open(second)).status == 410
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_its_pages_are_sound(node: Node, ines: Person, neighbor: Neighbor, language: str) -> None:
+    tomas = await neighbor("Tomás")
+    own, other = await post(ines, "need", "Mine"), await post(tomas, "need", "His")
+    gone = await post(ines, "need", "Gone")
+    await tomas.open(gone + "/help")
+    await tomas.press("Send", note="Here")
+    for path in (gone, await post(tomas, "need", "Moderated")):
+        await ines.open(path + "/erase")
+        await ines.press("Erase it for good")
+    backup.record_made(node, Made(node.settings.data, node.now(), 1, b"", 1), "page")
+    for who in (ines, tomas):
+        if language != "en":
+            await who.press(LANGUAGES[language])
+    erased = gone.replace("/posts/", "/erased/")
+    removing = f"/people/{node_key(node, 'Tomás')}/remove"
+    for path in (own, own + "/erase", other + "/erase", "/erased", erased, "/profile/leave", removing, gone):
+        check(await ines.open(path), language)
+    check(await tomas.open("/inbox"), language)
+    (note,) = [link for link in tomas.page.links if "/erase-note" in link]
+    check(await tomas.open(note), language)
+    async with ines.client.get("/api/erased") as answer:
+        items = (await answer.json())["items"]
+    assert [item["kind"] for item in items] == ["post", "post"] and all(item["places"] for item in items)
