@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from node.actions import erasure, posts
+from node.actions import applied, erasure, posts
 from node.app import Node
 from node.commands import by_id, command, signed_in
 from node.plain import plain
@@ -36,5 +36,5 @@ async def erase(
 async def erasures(node: Node, *, who: str, passphrase: str) -> list[dict[str, Any]]:
     """What this person erased (a coordinator: all that was erased here), and which neighborhoods have too."""
     async with signed_in(node, who, passphrase) as session:
-        found = erasure.listed(node, session)
+        found = applied.listed(node, session)
         return [plain(item) | {"applied": item.applied, "of": len(item.places)} for item in found]

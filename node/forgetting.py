@@ -11,7 +11,7 @@ import logging
 import sqlite3
 from typing import TYPE_CHECKING
 
-from node.actions import backup, erasure
+from node.actions import applied, backup
 from node.store import erasures, words
 from protocol.errors import Fault
 from protocol.kinds.erasure import erased_thing
@@ -52,7 +52,7 @@ class Forgetting:
         """Do a piece of what is due."""
         if self.applied_due is not None and now >= self.applied_due:
             self.applied_due = None
-            erasure.remember_applied(self.node)
+            applied.remember_applied(self.node)
         if self.words_due is None and self.node.records.lingering.rows:
             self.words_due = now + WORDS_WAIT_S
         if self.words_due is not None and now >= self.words_due:

@@ -314,5 +314,13 @@ def forget_local_copies(node: Node) -> list[str]:
             path.unlink(missing_ok=True)
     node.copies_forgotten += 1
     node.copy_wanted()
-    aside = [path.name for path in data.iterdir() if path.name.startswith("before-restore-")]
-    return sorted(aside + [path.name for path in folder_of(data).glob("damaged-*")])
+    return [path.name for path in files_aside(node)]
+
+
+def files_aside(node: Node) -> list[Path]:
+    """What was set aside as damaged, or replaced by a restore: nothing here touches it."""
+    if node.memory:
+        return []
+    data = node.settings.data
+    aside = [path for path in data.iterdir() if path.name.startswith("before-restore-")]
+    return sorted([*aside, *folder_of(data).glob("damaged-*")], key=lambda path: path.name)

@@ -30,3 +30,8 @@ def person_name(node: Node, home: bytes, key: bytes, shown: str = "") -> str:
     name = people.member_name(node.connection, key) if ours else ""
     name = name or people.name_shown_by(node.connection, home, key)
     return LEFT if ours and not name and not people.knows_key(node.connection, key) else name
+
+
+def speaks_for(node: Node, key: bytes) -> bytes:
+    """The account of a key of ours: a lost passphrase gives somebody another key."""
+    return node.records.accounts.account(node.home, key)[1]

@@ -6,8 +6,8 @@ import sqlite3
 
 import pytest
 
-from node.actions import erasure, leaving, posts, promises
-from node.actions.erasure import Erased
+from node.actions import applied, erasure, leaving, posts, promises
+from node.actions.applied import Erased
 from protocol.errors import OurFault
 from protocol.kinds.nodes import NodeCard
 from protocol.scopes import DAY_S
@@ -20,6 +20,13 @@ WORD = "Zanzibarzipan"
 NEWS_S = 700.0  # a card is renewed at most ten minutes after an erasure was heard of
 
 
+def let_news_come(world: World) -> None:
+    """Time in which everybody renews a card that has news; the nodes look up less often meanwhile."""
+    world.tick_max_s = 15.0
+    world.run(NEWS_S)
+    world.tick_max_s = 1.0
+
+
 def files(place: Place) -> bytes:
     """The database as it would lie on the card, in lower case."""
     return place.node.connection.serialize().lower()
@@ -30,7 +37,7 @@ def holds_words(place: Place) -> bool:
 
 
 def told(place: Place, thing: bytes) -> Erased:
-    return erasure.erased(place.node, place.coordinator, thing)
+    return applied.erased(place.node, place.coordinator, thing)
 
 
 def erase(place: Place, thing: bytes) -> None:
@@ -51,7 +58,7 @@ def test_one_of_twelve_is_cut_off_for_months() -> None:
     erase(one, thing)
     world.until(lambda: all(WORD not in place.board() for place in places[:-1]), 5, "gone from every board")
     assert (told(one, thing).applied, len(told(one, thing).places)) == (1, 12), "nobody has said so yet"
-    world.run(NEWS_S)
+    let_news_come(world)
     assert told(one, thing).applied == 11
     (waiting,) = told(one, thing).waiting
     assert (waiting.name, waiting.state) == (away.name.title(), "waiting")
@@ -64,13 +71,13 @@ def test_one_of_twelve_is_cut_off_for_months() -> None:
     world.pass_over(60 * DAY_S)
     for place in places[:-1]:
         place.start()
-    world.run(NEWS_S)
+    let_news_come(world)
     assert [place.name for place in told(one, thing).waiting] == [away.name.title()]
     assert told(one, thing).applied == 11, "what was once shown is remembered"
 
     away.start()
     world.until(lambda: WORD not in away.board(), 30, "the mark arrives")
-    world.run(NEWS_S)
+    let_news_come(world)
     assert not any(holds_words(place) for place in places), "and nobody brings the words back"
     assert told(one, thing).applied == 12 and not told(one, thing).waiting
     settled(world)
@@ -78,7 +85,7 @@ def test_one_of_twelve_is_cut_off_for_months() -> None:
 
 def test_a_card_says_what_is_erased_and_is_renewed_once_for_many() -> None:
     world, (one, two, *_), coalition = region("cards", 2)
-    world.run(NEWS_S)
+    let_news_come(world)
 
     def card(place: Place) -> NodeCard:
         records = place.node.records.of_home(two.home, "node")
@@ -95,11 +102,12 @@ def test_a_card_says_what_is_erased_and_is_renewed_once_for_many() -> None:
     two.node.on_new.append(
         lambda records: edits.extend(r for r in records if r.kind == "node" and r.home == two.home)
     )
-    world.run(NEWS_S)
+    let_news_come(world)
     assert len(edits) == 1, "one renewal"
     assert card(one).erasures != before.erasures
     assert all(told(one, thing).applied == 3 for thing in things)
-    world.run(3 * NEWS_S)
+    for _ in range(3):
+        let_news_come(world)
     assert len(edits) == 1, "and none without news"
 
 
@@ -112,17 +120,17 @@ def test_an_erasure_in_the_same_bucket_does_not_undo_what_was_known() -> None:
         by_bucket.setdefault(thing[0] >> 3, []).append(thing)
     first, second = next(found for found in by_bucket.values() if len(found) > 1)[:2]
     erase(one, first)
-    world.run(NEWS_S)
+    let_news_come(world)
     assert told(one, first).applied == 3
     three.stop()
     erase(one, second)
     assert told(one, second).applied == 1 and told(one, first).applied == 3
-    world.run(NEWS_S)
+    let_news_come(world)
     assert (told(one, first).applied, told(one, second).applied) == (3, 2)
     one.restart()
     assert told(one, first).applied == 3, "also after a start"
     three.start()
-    world.run(NEWS_S)
+    let_news_come(world)
     assert told(one, second).applied == 3
 
 
@@ -134,7 +142,7 @@ def test_a_restored_old_backup_meets_the_mark() -> None:
     for place, copy in zip((one, two), backups, strict=True):
         place.node.connection.backup(copy)
     erase(one, thing)
-    world.run(NEWS_S)
+    let_news_come(world)
     assert told(one, thing).applied == 3
     for place, copy in zip((two, one), reversed(backups), strict=True):
         place.stop()
@@ -142,7 +150,7 @@ def test_a_restored_old_backup_meets_the_mark() -> None:
         place.restart()
         assert WORD in place.board(), "the backup holds the words"
         world.until(lambda who=place: WORD not in who.board(), 60, "until the first neighbor is heard")
-        world.run(NEWS_S)
+        let_news_come(world)
         assert not any(holds_words(who) for who in world.all)
         assert told(one, thing).applied == 3
     settled(world)
@@ -161,7 +169,7 @@ def test_erased_on_both_sides_of_a_cut() -> None:
     always(world)
     world.heal()
     world.until(lambda: not any(place.board() for place in world.all), 320, "gone everywhere")
-    world.run(NEWS_S)
+    let_news_come(world)
     assert told(one, thing).applied == told(two, other).applied == 3
     with pytest.raises(OurFault, match="not_found"):
         told(three, b"?" * 32)
@@ -178,12 +186,12 @@ def test_who_is_out_of_the_coalition_may_still_hold_it() -> None:
     world.run(5)
     world.remove(one, coalition, three, [one])
     erase(one, thing)
-    world.run(NEWS_S)
+    let_news_come(world)
     seen = told(one, thing)
     assert (seen.applied, len(seen.places), seen.former) == (2, 2, [three.name.title()])
     later = one.post("Later")
     erase(one, later)
-    world.run(NEWS_S)
+    let_news_come(world)
     assert told(one, later).former == [], "it never had this one"
 
 
@@ -200,10 +208,10 @@ def test_a_promise_between_two_and_its_words() -> None:
         lambda: [p.state for p in harbor.inbox().past] == ["erased"], 30, "the helper sees that it is off"
     )
     promises.erase_note(harbor.node, harbor.coordinator, promise)
-    world.run(NEWS_S)
+    let_news_come(world)
     assert not any(holds_words(place) for place in world.all)
     (reply,) = [
-        item for item in erasure.listed(riverbend.node, riverbend.coordinator) if item.kind == "answer"
+        item for item in applied.listed(riverbend.node, riverbend.coordinator) if item.kind == "answer"
     ]
     assert (reply.where, reply.applied, len(reply.places)) == ("pair", 2, 2)
     settled(world)
@@ -232,7 +240,7 @@ def test_a_helper_leaves_with_hours_on_the_books() -> None:
     states = {promise.id: promise.state for promise in riverbend.inbox().past}
     assert states == {done: "done", going: "released"}
     assert {promise.helper_name for promise in riverbend.inbox().past} == {""}
-    world.run(NEWS_S)
+    let_news_come(world)
     assert not any(holds_words(place) for place in world.all)
     assert balance(riverbend) == -75
     with pytest.raises(OurFault, match="not_found"):

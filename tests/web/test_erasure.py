@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from pytest_aiohttp import AiohttpServer
 
 from node.actions import backup
 from node.actions.backup import Made
 from node.app import Node
+from node.settings import Settings
+from node.web.app import build_app
 from node.web.languages import LANGUAGES
-from tests.web.conftest import PASSPHRASE, Clock, post
+from tests.web.conftest import PASSPHRASE, Clock, post, set_up
 from tests.web.reader import Neighbor, Person
 from tests.web.test_every_page import check
 from tests.web.test_reissues import NEW, code_for
@@ -306,3 +310,21 @@ async def test_its_pages_are_sound(node: Node, ines: Person, neighbor: Neighbor,
     async with ines.client.get("/api/erased") as answer:
         items = (await answer.json())["items"]
     assert [item["kind"] for item in items] == ["post", "post"] and all(item["places"] for item in items)
+
+
+async def test_files_that_were_set_aside_are_named_for_coordinators(
+    tmp_path: Path, clock: Clock, aiohttp_server: AiohttpServer
+) -> None:
+    node = Node(Settings(data=tmp_path, hosts=("barn.example",)), clock=clock)
+    server = await aiohttp_server(build_app(node))
+    ines = Person(str(server.make_url("")).rstrip("/"))
+    await set_up(node, ines)
+    await ines.press("I have it", have_it="yes")
+    (tmp_path / "before-restore-1").mkdir()
+    assert "may still hold" not in (await ines.open("/erased")).text, "nothing was erased yet"
+    path = await post(ines, "need", WORD)
+    await ines.open(path + "/erase")
+    await ines.press("Erase it for good")
+    assert "may still hold erased words: before-restore-1." in (await ines.open("/erased")).text
+    await ines.client.close()
+    node.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from node.actions import erasure, hours, members, neighborhoods, posts, promises
+from node.actions import applied, hours, members, neighborhoods, posts, promises
 from node.actions.members import Session
 from node.actions.posts import PostItem
 from node.plain import plain, post_item
@@ -67,7 +67,7 @@ async def list_neighborhoods(request: web.Request) -> web.Response:
 @routes.get("/api/erased")
 async def list_erased(request: web.Request) -> web.Response:
     """What the member erased (for coordinators: all that was erased here), and who has applied it."""
-    found = erasure.listed(request.app[NODE], signed_in(request))
+    found = applied.listed(request.app[NODE], signed_in(request))
     return web.json_response({"items": plain(found), "next": ""})
 
 

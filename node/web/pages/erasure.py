@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from node.actions import erasure, posts, promises
+from node.actions import applied, erasure, posts, promises
 from node.web import render
 from node.web.keys import NODE
 from node.web.pages.posts import PATH as POST_PATH
@@ -28,19 +28,20 @@ async def show_erase(request: web.Request) -> web.Response:
 @routes.post(POST_PATH + "/erase")
 async def do_erase(request: web.Request) -> web.Response:
     erasure.erase_post(request.app[NODE], session_of(request), thing_of(request))
-    left = erasure.has_mark(request.app[NODE], thing_of(request))  # none of what was over already
+    left = applied.has_mark(request.app[NODE], thing_of(request))  # none of what was over already
     return render.go(f"/erased/{request.match_info['id']}" if left else "/board", "erased")
 
 
 @routes.get("/erased")
 async def show_list(request: web.Request) -> web.Response:
-    found = erasure.listed(request.app[NODE], session_of(request))
-    return render.page(request, "erasure/list.html", found=found)
+    node, session = request.app[NODE], session_of(request)
+    found, files = applied.listed(node, session), applied.files_with_words(node, session)
+    return render.page(request, "erasure/list.html", found=found, files=files)
 
 
 @routes.get("/erased/{id:[0-9a-f]{64}}")
 async def show_erased(request: web.Request) -> web.Response:
-    found = erasure.erased(request.app[NODE], session_of(request), thing_of(request))
+    found = applied.erased(request.app[NODE], session_of(request), thing_of(request))
     return render.page(request, "erasure/erased.html", item=found)
 
 
