@@ -18,6 +18,7 @@ from sqlite_utils import Database
 from node import keys as node_keys
 from node.actions import restore, restored
 from node.actions.standings import keep_cards, keep_standings
+from node.forgetting import forget_now
 from node.settings import Settings
 from node.store import settings as local_settings
 from node.store.database import DATABASE_NAME, lock_folder, open_database
@@ -63,6 +64,7 @@ class Node:
             raise
         self._staged: node_keys.NodeKeys | None = None
         self.records = Records(self.connection, self.today)
+        self.records.now = self.stamp
         self.records.on_new = self._new
         self.records.on_own_version = lambda record: restored.met(self, record)
         self.on_new: list[Callable[[list[Record]], None]] = []
@@ -101,7 +103,9 @@ class Node:
             return open_database(self.settings.data / DATABASE_NAME)
 
     def close(self) -> None:
-        """Close the database and let go of the folder."""
+        """Close the database and let go of the folder. What was erased is in no file any more."""
+        if not self.memory:
+            forget_now(self)
         self.connection.close()
         self._release()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aiohttp import web
 
 from node.actions import accounts, recovery, standings
+from node.forgetting import Forgetting
 from node.parcels import Parcels
 from node.port import StorePort
 from node.settings import Settings
@@ -89,6 +90,7 @@ class Links:
         self.port = StorePort(node)
         self._clock = clock
         self.parcels = Parcels(node, chance)
+        self.forgetting = Forgetting(node)
         end = LocalEnd(
             noise_private=node.node_keys.noise_private,
             introduce=self._introduce,
@@ -184,6 +186,7 @@ class Links:
     def _new(self, records: list[Record]) -> None:
         self.runner.event(events.NewRecords(records))
         self.parcels.news(records, self._clock())
+        self.forgetting.news(records, self._clock())
 
     def _known_changed(self) -> None:
         self._roster_moved.set()
@@ -284,6 +287,7 @@ class Links:
             self.parcels.tick(now)
         except Exception:
             log.exception("the parcels failed")  # calls and comparisons go on all the same
+        self.forgetting.tick(now)
         if now >= self._next_address_check:
             self._next_address_check = now + ADDRESS_CHECK_S
             if self._check_addresses():

@@ -154,7 +154,9 @@ async def keep_copies(node: Node) -> None:
         if node.copies_forgotten == forgotten:
             wanted.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wanted.wait(), COPY_CHECK_S)
+                # wait_for of Python 3.11 swallows a cancellation that comes with the event
+                async with asyncio.timeout(COPY_CHECK_S):
+                    await wanted.wait()
 
 
 def urls(settings: Settings) -> list[str]:

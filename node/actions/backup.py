@@ -258,6 +258,14 @@ def local_copies(data: Path) -> list[Path]:
     return [path for _, path in sorted(found, reverse=True)]
 
 
+def oldest_copy_s(node: Node) -> float:
+    """When the oldest copy on this machine was written; never, where there is none."""
+    if node.memory:
+        return float("inf")
+    copies = folder_of(node.settings.data).glob("*.db")
+    return min((path.stat().st_mtime for path in copies), default=float("inf"))
+
+
 def copy_is_due(data: Path, now_s: float) -> bool:
     """Whether the newest copy is older than a day. A clock that was set back does not stop them."""
     copies = local_copies(data)
@@ -306,5 +314,13 @@ def forget_local_copies(node: Node) -> list[str]:
             path.unlink(missing_ok=True)
     node.copies_forgotten += 1
     node.copy_wanted()
-    aside = [path.name for path in data.iterdir() if path.name.startswith("before-restore-")]
-    return sorted(aside + [path.name for path in folder_of(data).glob("damaged-*")])
+    return [path.name for path in files_aside(node)]
+
+
+def files_aside(node: Node) -> list[Path]:
+    """What was set aside as damaged, or replaced by a restore: nothing here touches it."""
+    if node.memory:
+        return []
+    data = node.settings.data
+    aside = [path for path in data.iterdir() if path.name.startswith("before-restore-")]
+    return sorted([*aside, *folder_of(data).glob("damaged-*")], key=lambda path: path.name)

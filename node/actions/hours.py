@@ -77,7 +77,8 @@ def _partners(node: Node, session: Session) -> list[Partner]:
             continue
         helper, poster = (row.home, row.author), (row.post_home, row.post_author)
         other, shown = (poster, row.poster_name) if helper == me else (helper, row.name)
-        if other != me:
+        gone = other[0] == node.home and not people.member_name(node.connection, other[1])
+        if other != me and not gone:
             found.setdefault(other, person_name(node, *other, shown))
     for key, name in people.member_names(node.connection):
         if key != session.account_key:

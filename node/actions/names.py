@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from node.store import people
 
+LEFT = "A neighbor who left"  # the page says it in the reader's language
+
 if TYPE_CHECKING:
     from node.app import Node
 
@@ -18,11 +20,18 @@ def neighborhood_name(node: Node, home: bytes) -> str:
 
 
 def person_name(node: Node, home: bytes, key: bytes, shown: str = "") -> str:
-    """The name of an account: what they showed, what we know of our own, or "a neighbor"."""
+    """The name of an account: what they showed, what we know of our own, or "" for just a neighbor.
+
+    Of somebody who was a member here and has left, nothing is known but that.
+    """
     if shown:
         return shown
-    if node.is_set_up and home == node.home:
-        name = people.member_name(node.connection, key)
-        if name:
-            return name
-    return people.name_shown_by(node.connection, home, key)
+    ours = node.is_set_up and home == node.home
+    name = people.member_name(node.connection, key) if ours else ""
+    name = name or people.name_shown_by(node.connection, home, key)
+    return LEFT if ours and not name and not people.knows_key(node.connection, key) else name
+
+
+def speaks_for(node: Node, key: bytes) -> bytes:
+    """The account of a key of ours: a lost passphrase gives somebody another key."""
+    return node.records.accounts.account(node.home, key)[1]

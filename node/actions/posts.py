@@ -89,6 +89,7 @@ class PostPage:
     can_pause: bool
     can_resume: bool
     can_renew: bool
+    can_erase: bool
     help_note: str
 
 
@@ -357,5 +358,6 @@ def post(node: Node, session: Session, thing: bytes) -> PostPage:
         can_pause=live and item.state != "paused",
         can_resume=live and item.state == "paused",
         can_renew=item.mine and (item.state in ("expired", "withdrawn", "fulfilled") or running != live),
+        can_erase=private,
         help_note=note,
     )

@@ -10,7 +10,7 @@ from node.actions import hours, restored
 from node.actions.acting import say, say_again
 from node.actions.members import Session
 from node.actions.names import neighborhood_name, person_name
-from node.store import neighbors
+from node.store import erasures, neighbors
 from node.views import hours as hour_view
 from node.views import posts as post_view
 from node.views import promises as view
@@ -49,6 +49,7 @@ class Promise:
     can_done: bool
     can_no_show: bool
     can_record_hours: bool
+    can_erase_note: bool
     created: int
     awaiting_delivery: bool
 
@@ -80,6 +81,8 @@ def promise_of(node: Node, session: Session, row: view.PromiseRow) -> Promise:
     to_me = (row.post_home, row.post_author) == (node.home, session.account_key)
     over = row.expires is not None and row.expires <= node.today()
     state = "lapsed" if over and row.state in ("proposed", "agreed") else row.state
+    if state == "unknown" and erasures.is_erased(node.connection, row.post):
+        state = "erased"
     post = post_view.row_of(node.connection, row.post)
     room = post is not None and post.slots_open >= row.slots and post.state not in ("withdrawn", "fulfilled")
     poster = ""
@@ -106,6 +109,9 @@ def promise_of(node: Node, session: Session, row: view.PromiseRow) -> Promise:
         can_done=(to_me or mine) and state == "agreed",
         can_no_show=to_me and state == "agreed",
         can_record_hours=(to_me or mine) and state in ("agreed", "done"),
+        can_erase_note=not over
+        and state not in ("proposed", "agreed")
+        and bool((mine and row.note) or (to_me and row.answer_note)),
         created=row.created,
         awaiting_delivery=partner is not None
         and neighbors.awaiting(node.connection, node.home, partner, row.seq),
@@ -254,6 +260,22 @@ def no_show(node: Node, session: Session, promise: bytes) -> None:
     """The help did not come; the post is open again."""
     row, _ = _row(node, session, promise, lambda seen: seen.can_no_show)
     _answer(node, session, row, "no_show")
+
+
+def erase_note(node: Node, session: Session, promise: bytes) -> None:
+    """Take one's own note out of a promise that is over. That it was made, and how it went, stays."""
+    row, seen = _row(node, session, promise, lambda seen: seen.can_erase_note)
+    if seen.to_me:
+        commitment, post = node.records.version(row.thing), node.records.version(row.post)
+        held = view.answer_to(node.records, commitment, post) if commitment is not None else None
+    else:
+        first = node.records.version(row.thing)
+        held = view.word_of(node.records, first) if first is not None else None
+    if held is None:
+        raise OurFault("not_found")
+    if held.author != public_key(session.seed):
+        raise OurFault("no_longer_possible", "This was signed with a key that you have replaced since.")
+    say_again(node, session.seed, held, {**held.body, "note": "", "at": node.stamp()})
 
 
 def waiting(node: Node, session: Session) -> int:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from node import VERSION
 from node.actions.acting import say, say_again
-from node.store import neighbors
+from node.store import erasures, neighbors
 from node.views import posts as view
+from protocol.encoding import encode
+from protocol.kinds.erasure import digest
 from protocol.kinds.nodes import ADDRESSES_MAX, NodeCard
 from protocol.kinds.parcel import prekey_public
 from protocol.kinds.posts import Standing, standing_nonce
 from protocol.record import Record
-from protocol.scopes import COALITION, DAY_S, coalition
+from protocol.scopes import COALITION, DAY_S, coalition, day_of
 
 if TYPE_CHECKING:
     from node.app import Node
@@ -115,15 +117,20 @@ def keep_cards(node: Node) -> None:
 
 def _keep_card(node: Node, coalition_id: bytes) -> None:
     now = node.stamp()
+    scope = coalition(coalition_id)
+
+    def erased(day: int) -> bytes:
+        return digest(erasures.things_in(node.connection, encode(list(scope)), day))
+
     fresh = NodeCard(
         name=node.setting("neighborhood"),
         area=node.setting("area"),
         addresses=node.addresses[:ADDRESSES_MAX],
         prekey=current_prekey(node),
         software=f"barnraise {VERSION}",
+        erasures=erased(day_of(now)),
         at=now,
     )
-    scope = coalition(coalition_id)
     held = [r for r in node.records.of_home(node.home, "node") if r.scope == scope]
     newest = max(held, key=lambda record: (record.created, record.id), default=None)
     said = NodeCard.read(newest) if newest is not None else None
@@ -134,7 +141,7 @@ def _keep_card(node: Node, coalition_id: bytes) -> None:
             fresh.addresses,
             fresh.prekey,
         )
-        if same and said.at > now - CARD_AGE_MAX_S:
+        if same and said.at > now - CARD_AGE_MAX_S and said.erasures == erased(day_of(said.at)):
             return
         if newest.expires > node.today() + 14:
             say_again(node, None, newest, fresh.body())

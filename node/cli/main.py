@@ -14,6 +14,7 @@ from node.cli.board import board, categories, need, offer
 from node.cli.coalition import coalition
 from node.cli.common import Commands, data_option
 from node.cli.doctor import doctor
+from node.cli.erasure import erase, erasures
 from node.cli.hours import hours
 from node.cli.importing import import_
 from node.cli.people import member
@@ -51,6 +52,8 @@ COMMANDS = (
     need,
     offer,
     board,
+    erase,
+    erasures,
     categories,
     hours,
     coalition,

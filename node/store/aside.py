@@ -104,12 +104,14 @@ def of_members(
 ) -> list[bytes]:
     """Messages of ours kept aside under another key than `key` that a present member signed, oldest first.
 
-    `former` are the earlier keys of members' accounts.
+    `former` are the earlier keys of members' accounts. What our neighborhood had erased waits until a
+    coordinator has decided on that erasure.
     """
     marks = ", ".join("?" * len(former))
     rows = connection.execute(
         "SELECT message FROM records WHERE status = 1 AND home = ? AND home_key != ?"
-        f" AND (author IN (SELECT key FROM members) OR author IN ({marks})) ORDER BY seq LIMIT ?",
+        f" AND (author IN (SELECT key FROM members) OR author IN ({marks}))"
+        " AND NOT EXISTS (SELECT 1 FROM records m WHERE m.erases = records.thing) ORDER BY seq LIMIT ?",
         (home, key, *former, count),
     )
     return [row[0] for row in rows]

@@ -36,3 +36,8 @@ def count_running(connection: sqlite3.Connection, author: bytes, today: int) -> 
         (author, today),
     ).fetchone()
     return int(row[0])
+
+
+def forget(connection: sqlite3.Connection, things: Iterable[bytes]) -> None:
+    """Forget which answers these posts came from: the answers may be imported anew then."""
+    connection.executemany("DELETE FROM imported WHERE thing = ?", [(thing,) for thing in things])

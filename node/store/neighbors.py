@@ -211,3 +211,13 @@ def card_area(connection: sqlite3.Connection, home: bytes) -> str:
     """The area label on a neighborhood's card."""
     row = connection.execute("SELECT area FROM view_cards WHERE home = ?", (home,)).fetchone()
     return row[0] if row else ""
+
+
+def last_sign(connection: sqlite3.Connection, home: bytes) -> int:
+    """When a neighborhood was last heard from: on a link, or by a card that others passed on. 0: never."""
+    row = connection.execute(
+        "SELECT max((SELECT coalesce(max(last_heard), 0) FROM neighbors WHERE home = ?),"
+        " (SELECT coalesce(max(at), 0) FROM view_cards WHERE home = ?))",
+        (home, home),
+    ).fetchone()
+    return int(row[0])

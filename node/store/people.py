@@ -154,6 +154,25 @@ def neighborhood_name(connection: sqlite3.Connection, home: bytes) -> str:
     return ""
 
 
+def knows_key(connection: sqlite3.Connection, key: bytes) -> bool:
+    """Whether a member has, or had, this key."""
+    row = connection.execute(
+        "SELECT 1 FROM members WHERE ? IN (key, signing_key)"
+        " UNION ALL SELECT 1 FROM former_keys WHERE key = ? LIMIT 1",
+        (key, key),
+    ).fetchone()
+    return row is not None
+
+
+def remove_member(connection: sqlite3.Connection, key: bytes) -> None:
+    """Delete a member's row with the sealed seed, and what else is kept here under their key."""
+    connection.execute("DELETE FROM members WHERE key = ?", (key,))
+    connection.execute("DELETE FROM former_keys WHERE account = ?", (key,))
+    connection.execute("DELETE FROM reissues WHERE account = ?", (key,))
+    connection.execute("DELETE FROM lost_edits WHERE author = ?", (key,))
+    connection.execute("UPDATE erasures SET done_by = NULL WHERE done_by = ?", (key,))
+
+
 def member_names(connection: sqlite3.Connection) -> list[tuple[bytes, str]]:
     """(key, name) of every member, by name."""
     return connection.execute("SELECT key, name FROM members ORDER BY name_folded").fetchall()

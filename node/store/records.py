@@ -18,12 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from node.store import database, known
+from node.store import database, erasures, known
 from node.store.aside import ASIDE_MAX, ASIDE_OWN_MAX, returning, room_aside, set_aside
 from node.store.quota import Slots, slot_of
 from node.store.reading import Reading
 from node.store.sets import Indexes, set_of
-from node.views import forget_words, rebuild, refresh, refresh_accounts
+from node.store.words import Lingering, merge_if_small
+from node.views import in_search_index, rebuild, refresh, refresh_accounts
 from protocol.encoding import encode
 from protocol.errors import TheirFault
 from protocol.judge import Known, judge
@@ -31,7 +32,7 @@ from protocol.kinds.accounts import Accounts
 from protocol.kinds.erasure import erased_thing
 from protocol.kinds.table import KINDS, refers_to
 from protocol.record import Record, parse
-from protocol.scopes import COALITION
+from protocol.scopes import COALITION, DAY_S
 from sync.index import RangeIndex
 from sync.sets import SetKey
 
@@ -57,6 +58,8 @@ class Records(Reading):
     def __init__(self, connection: sqlite3.Connection, today: Callable[[], int]) -> None:
         super().__init__(connection)
         self.today = today
+        self.now: Callable[[], int] = lambda: today() * DAY_S
+        self.lingering = Lingering()
         self._own_home = b""
         self.on_new: Callable[[list[Record]], None] = lambda records: None
         self.on_known: Callable[[], None] = lambda: None
@@ -117,6 +120,8 @@ class Records(Reading):
                 yield
                 self._follow_known()
                 self._follow_accounts()
+                if self.lingering.indexed and merge_if_small(self.connection):
+                    self.lingering.indexed = 0
         except BaseException:
             self.forget()
             raise
@@ -221,7 +226,9 @@ class Records(Reading):
         for touched in (*gone, record):
             refresh(self, touched)
         if erases is not None:
-            forget_words(self, gone)
+            erasures.heard(self.connection, thing, self.now())
+            self.lingering.marks += 1
+            self.lingering.indexed += in_search_index(gone)
         self._new.append(record)
         if speaks_of_accounts:
             self._accounts = None
@@ -287,6 +294,7 @@ class Records(Reading):
                 gone.append(record)
                 self.indexes.remove(set_of(record, self.own_home), record.created, record.id)
             self.connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
+        self.lingering.rows += len(rows)
         return gone
 
     def _within_quota(self, record: Record) -> bool:
@@ -305,7 +313,7 @@ class Records(Reading):
         gone = self._delete(where, arguments)
         for record in gone:
             refresh(self, record)
-        forget_words(self, gone)
+        self.lingering.indexed += in_search_index(gone)
         return len(gone)
 
     # what changes around records
@@ -327,6 +335,7 @@ class Records(Reading):
         while self._unfollowed:
             self._unfollowed = False
             if set_aside(self.connection, self.known):
+                erasures.tidy(self.connection)
                 self._slots.clear()
                 self.indexes.clear()
                 self._accounts = self._accounts_before = None
@@ -345,5 +354,12 @@ class Records(Reading):
             for roster in self.known.rosters.values():
                 for place in self._slots.over(roster, self.known.today):
                     count += self._drop("scope = ? AND home = ? AND slot = ?", place)
+            erasures.tidy(self.connection)
         self._slots.clear()
         return count
+
+    def drop_expired(self, record: Record) -> None:
+        """Delete at once what is over and only hidden: nobody can bring it back, and no mark fits it."""
+        with self.transaction():
+            self._drop("thing = ? AND expires <= ?", (record.thing, self.today()))
+        self._slots.clear()

@@ -135,4 +135,20 @@ def keep_backups(db: Database) -> None:
             db.execute(statement)
 
 
+_ERASURES = """
+CREATE TABLE erasures (thing BLOB PRIMARY KEY, at INTEGER NOT NULL, done_by BLOB);
+CREATE TABLE erasures_applied (
+    thing BLOB NOT NULL, home BLOB NOT NULL, PRIMARY KEY (thing, home)) WITHOUT ROWID;
+CREATE INDEX records_marks ON records (scope, erases, expires, status) WHERE erases IS NOT NULL;
+"""
+
+
+@migrations()
+def erasures(db: Database) -> None:
+    """When each erasure was heard of here, and which neighborhoods are known to have applied it."""
+    for statement in _ERASURES.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
 NAMES = [migration.name for migration in migrations._migrations]

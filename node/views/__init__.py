@@ -61,10 +61,9 @@ def refresh_accounts(records: Records, before: Accounts) -> None:
                 refresh(records, claim)
 
 
-def forget_words(records: Records, gone: Iterable[Record]) -> None:
-    """After an erasure or an expiry: no view keeps a word of `gone`, in any corner of the file."""
-    if any(record.kind == "post" for record in gone):
-        posts.forget_words(records)
+def in_search_index(gone: Iterable[Record]) -> int:
+    """How many of these records had words in the search index, which only notes that they are gone."""
+    return sum(record.kind == "post" for record in gone)
 
 
 def rebuild(records: Records) -> None:

@@ -73,11 +73,6 @@ def write(records: Records, thing: bytes) -> None:
     )
 
 
-def forget_words(records: Records) -> None:
-    """See that no word of a post that is gone is left in the search index: it only marks deletions."""
-    records.connection.execute("INSERT INTO view_posts_fts (view_posts_fts) VALUES ('optimize')")
-
-
 def standing_of(records: Records, post: Record) -> Standing | None:
     """What the poster's own neighborhood says of the post; anybody else's word does not count."""
     for record in records.about(post.thing, "standing"):

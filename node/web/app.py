@@ -15,9 +15,11 @@ from node.web.pages import (
     backup,
     board,
     coalitions,
+    erasure,
     frontdoor,
     hours,
     join,
+    leaving,
     neighborhoods,
     people,
     posts,
@@ -35,7 +37,7 @@ from node.web.visitor import look_up
 
 FEATURES = (
     *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods),
-    *(reissues, recovery, backup, coalitions, privacy, status, api),
+    *(reissues, recovery, backup, erasure, leaving, coalitions, privacy, status, api),
 )
 
 

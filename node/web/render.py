@@ -16,6 +16,7 @@ from jinja2.ext import InternationalizationExtension
 
 from node import VERSION
 from node.actions import promises, setup
+from node.actions.names import LEFT
 from node.app import Node
 from node.web import safety
 from node.web.forms import Form
@@ -70,8 +71,12 @@ def environment(language: str) -> Environment:
             return catalog.gettext(phrase("just now"))
         return format_timedelta(time_s - now, add_direction=True, locale=language)
 
+    def person(name: str) -> str:
+        """A name, or what to call somebody who showed none or has left."""
+        return catalog.gettext(name or phrase("A neighbor")) if name in ("", LEFT) else name
+
     env.filters |= {"word": word, "minutes": minutes, "day": day, "date": date_of, "ago": ago}
-    env.filters |= {"hex": bytes.hex, "translated": catalog.gettext}
+    env.filters |= {"person": person, "hex": bytes.hex, "translated": catalog.gettext}
     return env
 
 

@@ -38,6 +38,15 @@ PROMISE_STATES = {
     "withdrawn": phrase("Taken back"),
     "lapsed": phrase("Ended without an answer"),
     "unknown": phrase("Not known here"),
+    "erased": phrase("Off: the post was erased"),
+}
+ERASED_KINDS = {
+    "post": phrase("Need or offer"),
+    "details": phrase("Private details"),
+    "commitment": phrase("Promise"),
+    "answer": phrase("Reply"),
+    "profile": phrase("Profile"),
+    "standing": phrase("State of a post"),
 }
 HOURS_STATES = {
     "awaiting": phrase("Not confirmed yet"),
@@ -79,6 +88,8 @@ PASSING_WORDS = (
     phrase("in the same coalition"),
     phrase("You have offered to help with this already."),
     phrase("This is paused for now."),
+    phrase("A neighbor who left"),
+    phrase("There must be a coordinator. Make somebody else one first."),
     phrase("This needs nobody more at the moment."),
     phrase("Looking for nodes on this network is switched off."),
     phrase("No network is connected on which neighbors could be found. Type their address instead."),
@@ -97,6 +108,7 @@ WORDS = {
     "post_state": POST_STATES,
     "promise_state": PROMISE_STATES,
     "hours_state": HOURS_STATES,
+    "erased_kind": ERASED_KINDS,
     "role": ROLES,
     "coalition_role": COALITION_ROLES,
     "reissue": REISSUE_STATES,
@@ -121,6 +133,10 @@ NOTICES = {
     "paused": phrase("Paused. Nobody can answer until you open it again."),
     "resumed": phrase("Open again."),
     "withdrawn": phrase("Taken off the board."),
+    "erased": phrase("Erased here. The others follow as they hear of it."),
+    "note_erased": phrase("Your note is erased."),
+    "gone": phrase("You have left, and everything that was yours is erased here."),
+    "removed": phrase("Removed, and everything of theirs is erased here."),
     "shared": phrase("Shared with the region."),
     "renewed": phrase("Renewed. It is on the board for another month."),
     "help_offered": phrase("Thank you. Your answer is on its way to the person who asked."),

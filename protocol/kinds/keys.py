@@ -61,7 +61,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class KeyChain:
-    """The node keys that a neighborhood has had, oldest first, and those of rotations that lost to a rival."""
+    """The node keys that a neighborhood has had, oldest first, and those of rotations that lost to
+    a rival.
+    """
 
     home: bytes
     steps: tuple[Step, ...]

@@ -1,4 +1,6 @@
-"""Keys re-issued and contested in a random history: by the neighborhood, by a thief of its node, by the person."""
+"""Keys re-issued and contested in a random history: by the neighborhood, by a thief of its node,
+by the person.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,7 @@ def hostile(villain: Villain) -> None:
     """Steps onto and from other people's keys, in circles, and contests by keys that are no one's."""
     chance, scope = villain.chance, villain.history.scope
     people = [*villain.history.people(), *villain.people]
-    hood, seed = chance.choice(villain.names())
+    hood, seed = chance.choice(list(villain.loot.values()) or villain.names())
     theirs = [p for p in people if p.home is hood] or people
     old, new = chance.choice(theirs), chance.choice([*theirs, Member(hood, "False")])
     if old.key == new.key:

@@ -100,13 +100,16 @@ class Villain:
 
     # what it does
 
+    def accounts(self) -> None:
+        hostile(self)
+
     def act(self) -> None:
         acts = [self.flood, self.edit, self.erase, self.roster, self.roster, self.hours, self.hours]
-        acts += [self.promise, self.odd, self.rotate, self.forge, lambda: hostile(self)]
-        if len(self.loot) < 1:
-            acts.append(self.steal)
-        else:
-            acts += [self.thief, self.thief]
+        acts += [self.promise, self.odd, self.rotate, self.forge, self.accounts]
+        acts += [self.thief, self.thief, self.forge, self.accounts] if self.loot else [self.steal, self.steal]
+        acts += {"rosters": [self.roster] * 8, "hours": [self.hours, self.accounts] * 3}.get(
+            self.history.theme, []
+        )
         self.chance.choice(acts)()
 
     def flood(self) -> None:
@@ -170,9 +173,11 @@ class Villain:
 
     def forge(self) -> None:
         """Another's word with keys that are not theirs."""
-        record = self.some("post", "hours", "confirm", "commitment")
-        if record is None or record.by_home:
+        kinds = ("post", "hours", "confirm", "commitment")
+        found = [r for r in self.bag.values() if r.kind in kinds and (r.home in self.loot or not self.loot)]
+        if not found:
             return
+        record = self.chance.choice(found)
         owner = next((h for h in self.history.homes if h.home == record.home), None)
         if owner is None:
             return

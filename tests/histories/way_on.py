@@ -1,6 +1,7 @@
 """No history ends without a way on: once the malicious home is found out, the honest can go on together.
 
-Clocks are set right, days pass, the key that was stolen is replaced by its sheet. Then the honest voters agree
+Clocks are set right, days pass, the key that was stolen is replaced by its sheet. Then the honest
+voters agree
 on a roster without the malicious home: by assents as far as they are free to give them, by leaving where
 their assents are spent on rivals (whoever has left without assenting is not counted), and where all that
 does not help by founding a coalition that carries the former on. At last somebody posts, and two give and
@@ -90,9 +91,7 @@ def agree_on_a_roster(history: History) -> None:
         elif best is not None and len(best.assents) + len(free) >= needed:
             for home in free:
                 home.say(None, "assent", home.scope, Assent(epoch=best.id).body())
-        elif best is not None and not _leave(history, voting, best.id, roster.in_force):
-            break
-        elif best is None:
+        elif (best is not None and not _leave(history, voting, best.id, roster.in_force)) or best is None:
             break
     _found_anew(history)
 

@@ -1,4 +1,6 @@
-"""What random histories found (docs/decisions/0023), each as a short story. The seeds' names are in nobody's way."""
+"""What random histories found (docs/decisions/0023), each as a short story. The seeds' names are
+in nobody's way.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ def signed_anew(record: Record, home: Neighborhood) -> Record:
 
 
 def test_a_thiefs_erasure_does_not_displace_the_authors() -> None:
-    """Ana erased; a thief erased once more; the key was replaced; an old backup has the post. It stays gone."""
+    """Ana erased; a thief erased once more; the key was replaced; an old backup has the post. It
+    stays gone.
+    """
     riverbend, oak = Neighborhood("Riverbend"), Neighborhood("Oak Street")
     region = Coalition("The valley", riverbend, oak)
     region.agreed(region.charter, [riverbend, oak])

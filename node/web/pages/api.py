@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from node.actions import hours, members, neighborhoods, posts, promises
+from node.actions import applied, hours, members, neighborhoods, posts, promises
 from node.actions.members import Session
 from node.actions.posts import PostItem
 from node.plain import plain, post_item
@@ -62,6 +62,13 @@ async def list_people(request: web.Request) -> web.Response:
 async def list_neighborhoods(request: web.Request) -> web.Response:
     region = plain(neighborhoods.neighborhoods(request.app[NODE], signed_in(request)))
     return web.json_response({"items": region.pop("links"), "next": "", **region})
+
+
+@routes.get("/api/erased")
+async def list_erased(request: web.Request) -> web.Response:
+    """What the member erased (for coordinators: all that was erased here), and who has applied it."""
+    found = applied.listed(request.app[NODE], signed_in(request))
+    return web.json_response({"items": plain(found), "next": ""})
 
 
 @routes.get("/api/inbox")

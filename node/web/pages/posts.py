@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from aiohttp import web
 
 from node import categories
-from node.actions import posts
+from node.actions import applied, posts
 from node.actions.posts import PostDraft
 from node.web import render
 from node.web.faults import status_of
@@ -106,7 +106,12 @@ async def do_new(request: web.Request) -> web.Response:
 
 @routes.get(PATH)
 async def show_post(request: web.Request) -> web.Response:
-    shown = posts.post(request.app[NODE], session_of(request), thing_of(request))
+    node, session = request.app[NODE], session_of(request)
+    try:
+        shown = posts.post(node, session, thing_of(request))
+    except OurFault:
+        found = applied.erased(node, session, thing_of(request))  # or as it was: not found
+        return render.page(request, "erasure/erased.html", item=found, status=410)
     return render.page(request, "posts/post.html", shown=shown, item=shown.item, back=request.path)
 
 

@@ -1,0 +1,98 @@
+"""Properties of keeping and erasing: nothing that was said is lost, nothing that was erased comes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protocol.encoding import encode
+from protocol.record import Record
+from protocol.scopes import COALITION, LOCAL
+from tests.histories.equal import records_of, shares
+
+if TYPE_CHECKING:
+    from tests.histories.history import History
+    from tests.histories.homes import Home
+
+
+def _full(home: Home) -> bool:
+    """Whether a home has used up its quota: then what is higher by hash must leave."""
+    sql = (
+        "SELECT count(DISTINCT slot) FROM records WHERE home = ? AND scope = ? AND substr(slot, 1, 1) = x'6d'"
+    )
+    count = home.rows(sql, home.home, encode(list(home.scope)))[0][0]
+    return bool(count >= home.roster().charter.member_things)
+
+
+def erased_words_stay_gone(history: History) -> None:
+    """Where a mark has come the words are gone from every row, until the thing would be over and
+    two days more.
+    """
+    for home in history.homes:
+        sql = "SELECT erases FROM records WHERE erases IS NOT NULL AND status = 0"
+        marked = {row[0] for row in home.rows(sql)}
+        held = b"".join(row[0] for row in home.rows("SELECT message FROM records"))
+        shown = {row[0] for row in home.rows("SELECT title FROM view_posts")}
+        for thing in sorted(marked & history.truth.words.keys()):
+            text = history.truth.words[thing].text
+            assert text.encode() not in held and text not in shown, f"{home} shows erased words"
+
+
+def what_the_author_erased_is_erased(history: History) -> None:
+    """The author's own erasure, once another home had it, holds: through key changes and restores."""
+    for thing, word in sorted(history.truth.words.items()):
+        marks = [i for i in history.truth.things[thing] if history.truth.said[i].erased]
+        if word.scope[0] != COALITION or not any(mark not in history.truth.lost for mark in marks):
+            continue
+        for home in history.homes:
+            if word.expires <= home.node.today() or not shares(home, word.home):
+                continue
+            held = [r for r in records_of(home) if r.thing == thing and not r.erased]
+            assert not held, f"{home} holds again what its author had erased"
+
+
+def _owed(history: History) -> list[tuple[bytes, Record, Home]]:
+    """Things, each with the last word said of it and its home, that by right must be there still.
+
+    Not owed is what only a store that went back had (a backup's affair), what was erased or is over,
+    what a home
+    that is out of the coalition shares with nobody, and what is over a home's own quota.
+    """
+    found = []
+    today = max(home.node.today() for home in history.homes)
+    for thing, ids in sorted(history.truth.things.items()):
+        last = history.truth.said[ids[-1]]
+        if last.scope[0] == LOCAL or last.kind not in ("post", "hours", "confirm", "dispute", "commitment"):
+            continue
+        if last.id in history.truth.lost or thing in history.truth.erased:
+            continue
+        if last.expires is not None and last.expires <= today + 1:
+            continue
+        owner = next(home for home in history.homes if home.home == last.home)
+        if owner.rows("SELECT 1 FROM records WHERE erases = ? AND status = 0", thing):
+            continue  # by a thief of its key
+        if last.scope[0] == COALITION and (owner.home not in owner.roster().members or _full(owner)):
+            continue
+        holders = [home for home in history.homes if home.rows("SELECT 1 FROM records WHERE id = ?", last.id)]
+        if holders and not any(shares(home, owner.home) for home in holders):
+            continue  # those who have it are not told any more, and do not tell
+        found.append((thing, last, owner))
+    return found
+
+
+def nothing_acknowledged_is_lost(history: History) -> None:
+    """What a home had said, and any other had taken in before it went back to a backup, is back in
+    its set.
+    """
+    for thing, last, owner in _owed(history):
+        aside = owner.locked_out() and owner.rows("SELECT 1 FROM records WHERE thing = ?", thing)
+        assert aside or owner.records.version(thing), f"{owner} lost a {last.kind} that another had taken in"
+
+
+def the_last_word_stands(history: History) -> None:
+    """Of several edits the one that its author made last counts, also after a restore: no clock decides."""
+    for thing, last, owner in _owed(history):
+        version = owner.records.version(thing)
+        if version is not None and not owner.locked_out():
+            assert version.id == last.id, (
+                f"{owner}: edit {version.edit} stands above the last word, {last.edit}"
+            )

@@ -1,0 +1,147 @@
+"""Marks by author and by home, in any order, through a change of keys: the same set, no word comes back."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from node.store import erasures
+from protocol.kinds.erasure import BUCKETS, bucket_digest, bucket_of, digest, in_digest, whose
+from protocol.record import Record, assemble, parse, to_be_signed
+from protocol.signing import sign
+from tests.protocol.helpers import Coalition, Neighborhood
+from tests.store.helpers import House
+
+
+class Story:
+    """A post of Ben's with its versions and marks, said before Oak Street's key was replaced, or after."""
+
+    def __init__(self) -> None:
+        self.riverbend, self.oak = Neighborhood("Riverbend"), Neighborhood("Oak Street")
+        self.region = Coalition("The valley", self.riverbend, self.oak)
+        self.region.agreed(self.region.charter, [self.riverbend, self.oak])
+        ben = self.oak.member("Ben")
+        first = ben.post(self.region.scope, title="Zanzibarzipan")
+        self.post = first
+        self.versions = [first, *(ben.again(first, first.body | {"slots": n}, n) for n in (2, 3, 1001))]
+        self.by_author = [ben.erase(first, edit) for edit in (1, 5)]
+        self.by_home = [self.oak.erasure(first) for _ in range(3)]  # a thief makes any number
+
+    def lower_by_home(self) -> Record:
+        """A mark of the home's that stands before the author's."""
+        author = min(record.id for record in self.by_author)
+        while (mark := min(self.by_home, key=lambda record: record.id)).id > author:
+            self.by_home.append(self.oak.erasure(self.post))
+        return mark
+
+    def house(self, own: Neighborhood | None = None) -> House:
+        return House(own or self.riverbend, self.oak, coalitions=[self.region]).settle_in()
+
+    def signed_anew(self, record: Record) -> Record:
+        signatures = [*record.signatures[:-1], sign(self.oak.seed, to_be_signed(record.payload))]
+        return parse(assemble(record.payload, signatures)).with_home_key(self.oak.key)
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_any_order_of_versions_and_marks_gives_the_same_set(data: st.DataObject) -> None:
+    story = Story()
+    count = data.draw(st.integers(0, 5))
+    marks = data.draw(st.permutations([*story.by_author, *story.by_home]))[:count]
+    said = [*story.versions, *marks]
+    houses = [story.house() for _ in range(3)]
+    for house in houses:
+        house.hear(*data.draw(st.permutations(said + said[:3])))
+        house.check()
+    for house in houses:
+        assert house.sets() == houses[0].sets() and house.views() == houses[0].views()
+        rows = erasures.marks_of_home(house.connection, story.oak.id)
+        assert [row.record.id for row in rows] == ([min(mark.id for mark in marks)] if marks else [])
+        assert all(whose(row.record) == ("post", story.post.author) for row in rows)
+        assert erasures.is_erased(house.connection, story.post.thing) == bool(marks)
+
+
+def test_a_thiefs_lower_mark_does_not_undo_the_authors_when_the_key_is_replaced() -> None:
+    """It goes with the stolen key; the author's comes back in its place, wherever it had been seen."""
+    for first in (True, False):
+        story = Story()
+        thief = story.lower_by_home()
+        author = min(story.by_author, key=lambda record: record.id)
+        here, away = story.house(), story.house()
+        away.hear(story.post)  # it is cut off, and holds the words
+        here.hear(story.post, *((author, thief) if first else (thief, author)))
+        assert thief.id in here.held() and author.id in here.aside() and author.id not in here.held()
+        rotation = story.oak.rotate()
+        for house in (here, away):
+            house.hear(rotation)
+            house.check()
+        assert author.id in here.held() and thief.id not in here.held()
+        anew = story.signed_anew(story.post)
+        assert here.hear(anew) == ["erased"], "whoever brings the words back, signed with the new key"
+        away.hear(anew)
+        assert away.hear(author) == ["new"] and here.held() == away.held()
+        here.check()
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_through_a_change_of_keys_all_agree_once_they_have_compared(data: st.DataObject) -> None:
+    story = Story()
+    rotation = story.oak.rotate()
+    late = [story.oak.erasure(story.post), *(story.signed_anew(version) for version in story.versions[:2])]
+    marks = data.draw(st.lists(st.sampled_from([*story.by_author, *story.by_home, late[0]]), max_size=4))
+    said = [rotation, *story.versions, *late[1:], *marks]
+    houses = [story.house() for _ in range(3)]
+    for house in houses:
+        house.hear(*data.draw(st.permutations(said)))
+        house.check()
+    for _ in range(2):  # each gives the others what it has in its sets: that is what comparing does
+        held = [house.records.message(id_) for house in houses for id_ in sorted(house.held())]
+        for house in houses:
+            house.hear(*(parse(message) for message in held if message is not None))
+    assert len({frozenset(house.held()) for house in houses}) == 1
+    if any(mark in marks for mark in (*story.by_author, late[0])):
+        titles = houses[0].connection.execute("SELECT title FROM view_posts").fetchall()
+        assert titles == [], "an author's mark, and one by the present key, hold for good"
+
+
+# ---- the digest
+
+
+@settings(max_examples=200)
+@given(st.lists(st.binary(min_size=32, max_size=32), max_size=40), st.randoms())
+def test_a_digest_is_of_a_set(things: list[bytes], chance: object) -> None:
+    shuffled = sorted(things + things[:3], key=lambda thing: thing[::-1])
+    whole = digest(things)
+    assert digest(shuffled) == whole and len(whole) == 256
+    for bucket in range(BUCKETS):
+        inside = [thing for thing in things if bucket_of(thing) == bucket]
+        assert in_digest(whole, bucket) == bucket_digest(inside)
+
+
+def test_a_digest_names_only_what_is_in_it() -> None:
+    one, two = b"\x07" + bytes(31), b"\x07" + b"\x01" * 31
+    assert bucket_of(one) == bucket_of(two) == 0 and bucket_of(b"\xff" * 32) == BUCKETS - 1
+    both, first = digest([one, two]), digest([one])
+    assert in_digest(both, 0) != in_digest(first, 0)
+    assert all(in_digest(both, bucket) == in_digest(digest([]), bucket) for bucket in range(1, BUCKETS))
+    # as docs/protocol.md says it, for whoever writes a peer of their own
+    assert digest([])[:8].hex() == "0e8843619d46ee31" and in_digest(first, 0).hex() == "aa259ff0bcab2e89"
+
+
+def test_buckets_from_the_store_are_those_of_the_digest() -> None:
+    story = Story()
+    here = story.house()
+    ben = story.oak.member("Ben")
+    posts = [ben.post(story.region.scope, title=f"{n}", days=5 if n % 2 else 30) for n in range(60)]
+    here.hear(*posts, *(ben.erase(post) for post in posts))
+    scope = here.connection.execute("SELECT DISTINCT scope FROM records WHERE erases IS NOT NULL").fetchone()[
+        0
+    ]
+    for day in (here.day, here.day + 10):
+        lasting = [post.thing for post in posts if (post.expires or 0) > day]
+        assert sorted(erasures.things_in(here.connection, scope, day)) == sorted(lasting)
+        whole = digest(lasting)
+        for bucket in range(BUCKETS):
+            found = erasures.things_in(here.connection, scope, day, bucket)
+            assert bucket_digest(found) == in_digest(whole, bucket)
