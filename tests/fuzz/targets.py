@@ -6,18 +6,22 @@ that invariant, or one that the target names itself, does not hold. What was fou
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from node import backup_file
 from node.form_table import read_table
 from node.importing import guess_mapping, read_answers
 from node.keys import new_recovery_words
 from node.sheets import SheetFault, read_words
 from protocol import introduction
 from protocol.encoding import decode, encode
-from protocol.errors import CLOSE_CODES, CODES, Fault, OurFault, TheirFault
+from protocol.errors import CLOSE_CODES, CODES, Fault, OurFault, TheirFault, WorldFault
 from protocol.invite import Invite, read_invite
 from protocol.judge import Judgement, judge, read_checked
 from protocol.kinds.keys import build_chain
@@ -177,6 +181,20 @@ def run_sheet(data: bytes) -> None:
         assert len(read_words(data.decode("utf-8", "surrogateescape"))) == 32
 
 
+def run_backup(data: bytes) -> None:
+    """A backup file and what is sealed in it, for whoever has its passphrase."""
+    file = io.BytesIO(data)
+    with refuses(WorldFault, {"damaged_backup", "newer_backup"}):
+        header = backup_file.read_header(file)
+        if not header.fits(BACKUP_KEY):
+            with refuses(OurFault, {"wrong_backup_passphrase"}):
+                backup_file.Opened(file, header, BACKUP_KEY)
+            return
+        opened = backup_file.Opened(file, header, BACKUP_KEY)
+        assert len(opened.key_file()) == opened.contents.key_file.size_bytes
+        opened.database(io.BytesIO())
+
+
 def run_table(data: bytes) -> None:
     """The answers of an online form, from bytes to drafts."""
     with refuses(OurFault, {"bad_csv", "bad_input"}):
@@ -191,6 +209,35 @@ def run_address(data: bytes) -> None:
         url = link_url(data.decode("utf-8", "surrogateescape"))
         assert url.scheme in ("ws", "wss") and url.host and url.path.endswith("/link")
         assert link_url(str(url)).path.endswith("/link")
+
+
+BACKUP_KEY = b"k" * 32
+
+
+def _backups() -> list[Sample]:
+    """Whole backups; their contents sealed again; and their bytes with both checksums made anew."""
+    key_file, database = b"key file", b"SQLite format 3\0" * 9
+
+    def part(data: bytes) -> backup_file.Part:
+        return backup_file.Part(len(data), hashlib.sha256(data).digest())
+
+    said = backup_file.Contents(1, b"h" * 32, "Riverbend", "0.1.0", 7, part(key_file), part(database))
+    out = io.BytesIO()
+    backup_file.write(out, BACKUP_KEY, b"s" * 16, said, key_file, io.BytesIO(database))
+
+    def sealed(content: bytes) -> bytes:
+        out = io.BytesIO()
+        sealer = backup_file._Sealer(out, BACKUP_KEY, b"s" * 16)
+        sealer.take(len(content).to_bytes(4, "big") + content + key_file + database)
+        sealer.finish()
+        return out.getvalue()
+
+    def summed(whole: bytes) -> bytes:
+        checked = whole[:90]
+        start = checked + hashlib.sha256(checked).digest() + whole[122:-32]
+        return start + hashlib.sha256(start).digest()
+
+    return [*plain(out.getvalue()), Sample(said.encoded(), sealed), Sample(out.getvalue(), summed)]
 
 
 def _key_records() -> list[Sample]:
@@ -214,8 +261,6 @@ def _invites() -> list[Sample]:
 
 def _contents() -> list[Sample]:
     """What a code says, with the check that fits it."""
-    import base64
-    import hashlib
 
     def wrap(content: bytes) -> bytes:
         check = hashlib.sha256(content).digest()[:4]
@@ -252,7 +297,7 @@ def _addresses() -> list[Sample]:
 
 TARGETS: dict[str, Target] = {
     "encoding": Target(run_encoding, samples.values, 14),
-    "record": Target(run_record, samples.records, 22),
+    "record": Target(run_record, samples.records, 20),
     "key_record": Target(run_key_record, _key_records, 4),
     "frame": Target(run_frame, samples.all_frames, 14),
     "introduction": Target(run_introduction, samples.introductions, 6),
@@ -263,6 +308,7 @@ TARGETS: dict[str, Target] = {
     "parcel": Target(run_parcel, samples.parcels, 6),
     "invite": Target(run_invite, _contents, 6),
     "sheet": Target(run_sheet, _sheets, 2),
+    "backup": Target(run_backup, _backups, 2),
     "table": Target(run_table, _tables, 6),
     "address": Target(run_address, _addresses, 4),
 }
