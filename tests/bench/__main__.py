@@ -23,12 +23,14 @@ ROUNDS = 7
 
 def table(results: list[Result]) -> Table:
     """The figures for people."""
-    shown = Table(Column("figure", no_wrap=True), "value", "goal", "floor", "unit", "", "remark")
+    shown = Table(
+        *(Column(title, no_wrap=True) for title in ("figure", "value", "goal", "floor", "unit", ""))
+    )
     for one in results:
         sign = "≥" if one.above else "≤"
         floor = "" if one.floor is None else f"{one.floor:g}"
         mark = "reached" if one.reached else "[bold red]missed[/]"
-        shown.add_row(one.name, f"{one.value:g}", f"{sign} {one.goal:g}", floor, one.unit, mark, one.remark)
+        shown.add_row(one.name, f"{one.value:g}", f"{sign} {one.goal:g}", floor, one.unit, mark)
     return shown
 
 
@@ -47,6 +49,9 @@ def main(words: list[str] | None = None) -> int:
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     asked.out.write_text(json.dumps([one.written() for one in results], indent=2) + "\n")
     Console().print(table(results))
+    for one in results:
+        if one.remark:
+            print(f"{one.name}: {one.remark}")
     print(f"written to {asked.out}")
     return 0 if all(one.reached for one in results) else 1
 

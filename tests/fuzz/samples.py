@@ -148,6 +148,10 @@ def all_frames() -> list[Sample]:
         (frames.WELCOME, [message, HASH]),
         (frames.NOT_SHARED, [[2], "not_for_us"]),
         (frames.SHARED, [[1, HASH]]),
+        (frames.KEYS_WANTED, [HASH]),
+        (frames.KEYS_GIVEN, [[record.message for record, _ in world().records[:2]]]),
+        (frames.ASIDE_WANTED, [[1, HASH], 7]),
+        (frames.ASIDE_GIVEN, [[1, HASH], [message], 7]),
         (99, ["of the future", {1: [None, True]}]),
     ]
     return plain(*(frames.write_frame(kind, *fields) for kind, fields in said))

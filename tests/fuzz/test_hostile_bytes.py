@@ -9,6 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.kinds.table import KINDS
+from sync import frames
+from sync.frames import read_frame
+from tests.fuzz import samples
 from tests.fuzz.alter import alter
 from tests.fuzz.targets import TARGETS
 from tests.fuzz.test_linear import FIXED_STEPS, STEPS_PER_BYTE_MAX, counted_steps
@@ -31,15 +35,20 @@ def test_the_samples_are_what_they_say(name: str) -> None:
         TARGETS[name].run(sample.wrap(sample.inner))
 
 
+def test_there_is_a_sample_of_every_frame_and_kind() -> None:
+    assert {read_frame(one.inner)[0] for one in samples.all_frames()} == {*frames._SHAPES, 99}
+    assert {record.kind for record, _ in samples.world().records} == {*KINDS, "of the future"}
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_bytes_parse_or_raise_our_error(name: str) -> None:
     target = TARGETS[name]
-    samples = target.samples()
+    valid = target.samples()
 
     @settings(max_examples=max(target.share * (CASES // 100), settings.default.max_examples))  # type: ignore[union-attr]
-    @given(st.integers(0, len(samples) - 1), alterations)
+    @given(st.integers(0, len(valid) - 1), alterations)
     def tries(which: int, what: list[tuple[int, int, int]]) -> None:
-        sample = samples[which]
+        sample = valid[which]
         target.run(sample.wrap(alter(sample.inner, what)))
 
     tries()

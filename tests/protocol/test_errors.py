@@ -27,6 +27,7 @@ GIVERS = re.compile(r"_code$|^_reason$|^judge$")
 # Faults whose code is not written where they are raised. Each may only pass on what was listed elsewhere.
 PASSED_ON = {
     ("node/control.py", "kind(fault['code'], fault['sentence'])"),
+    ("node/finding.py", "TheirFault(link.code)"),  # one of two codes, looked at before
     ("protocol/errors.py", "OurFault(code)"),
     ("protocol/judge.py", "TheirFault(judgement.code)"),
     ("sync/transport.py", "TheirFault(reason if known else 'bad_handshake')"),
