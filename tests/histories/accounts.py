@@ -1,6 +1,4 @@
-"""Keys re-issued and contested in a random history: by the neighborhood, by a thief of its node,
-by the person.
-"""
+"""Keys re-issued and contested: by the neighborhood, by a thief of its node, by the person."""
 
 from __future__ import annotations
 
@@ -20,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def reissue(history: History, home: Home) -> None:
-    """Somebody lost their passphrase; they get a new key, and the neighborhood says so."""
+    """Somebody lost their passphrase; they get a new key, and the neighborhood says so.
+
+    Not while its clock runs ahead: others would hear of it on that day only (docs/decisions/0024).
+    """
+    if home.clock_shift_s > 0:
+        return
     at = history.chance.randrange(len(home.people))
     old = home.people[at]
     new = Member(home.hood, f"{old.name}'s key {history.count('key')}")

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 
 def no_minority_changes_a_roster(history: History) -> None:
-    """Every epoch in force was decided by more than half: honest people, and at most those it can
-    sign for.
-    """
+    """Every epoch in force was decided by more than half: by people, and those in whose name it can sign."""
     bad = history.truth.bad_signers(history.villain.home)
     for home in history.homes:
         roster = home.roster()
@@ -40,9 +38,7 @@ def no_minority_changes_a_roster(history: History) -> None:
 
 
 def no_node_key_rotates_itself(history: History) -> None:
-    """Every key of an honest home was set by its people with their sheet: a stolen Pi is replaced,
-    not obeyed.
-    """
+    """Every key of an honest home was set with its sheet: a stolen Pi is replaced, not obeyed."""
     for home in history.homes:
         for other in history.homes:
             for step in home.node.records.known.chains[other.home].steps[1:]:
@@ -50,9 +46,7 @@ def no_node_key_rotates_itself(history: History) -> None:
 
 
 def no_home_changes_anothers_things(history: History) -> None:
-    """What stands in a member's name was signed by them; what stands in a home's, by it or its
-    key's thief.
-    """
+    """What stands in a member's name they signed; what stands in a home's, it or the thief of its key."""
     honest = {person.key for person in history.people()}
     owners = {home.home: home for home in history.homes}
     for home in history.homes:
@@ -88,9 +82,7 @@ def a_thief_is_refused_after_the_rotation(history: History) -> None:
 
 
 def what_is_final_stays(history: History) -> None:
-    """A valid epoch with a valid successor is never undone for whoever holds that: not even by its
-    own voters.
-    """
+    """A valid epoch with a valid successor is never undone for whoever holds that, not even by its voters."""
     for home in history.homes:
         chain = home.roster().chain
         before = history.finals.get(home.number)

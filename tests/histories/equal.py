@@ -1,6 +1,4 @@
-"""Properties of agreement: whoever holds the same sees the same. What the rest of the properties
-share, too.
-"""
+"""Properties of agreement: whoever holds the same sees the same."""
 
 from __future__ import annotations
 
@@ -66,9 +64,7 @@ def _kind(home: Home, record_id: bytes) -> str:
 
 
 def rosters_are_equal(history: History) -> None:
-    """All read the same membership out of the same acts, unless two branches became final: a
-    person decides.
-    """
+    """All read the same membership out of the same acts; where two branches became final, people decide."""
     for one, other in pairs(history):
         first, second = one.roster(), other.roster()
         if first.forks and second.forks and first.chain != second.chain:
@@ -108,8 +104,7 @@ def pages_are_equal(history: History) -> None:
                     sql = f"SELECT {columns} FROM {table} WHERE scope = ?{more} ORDER BY 1"
                     a, b = one.rows(sql, scope), other.rows(sql, scope)
                     if table == "view_claims" and _accounts(one, other) != _accounts(other, one):
-                        # who is out of the coalition hears of a re-issue when it is said in the pair
-                        continue
+                        continue  # who is out of the coalition hears of a re-issue once said in the pair
                     if table == "view_promises":
                         a, b = _of_posts_both_hold(one, other, a), _of_posts_both_hold(one, other, b)
                     assert a == b, f"{one} and {other} see other {table[5:]}"

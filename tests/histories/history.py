@@ -41,8 +41,7 @@ HONEST_ACTS = {
     honest.clock: 1,
     accounts.reissue: 0.7,
 }
-# Each history has a theme, so that what needs several steps of one sort comes about: those acts come
-# more often.
+# Each history has a theme, whose acts come more often, so that what needs several of one sort comes about.
 THEMES: dict[str, tuple[Any, ...]] = {
     "anything": (),
     "rosters": (honest.propose, honest.assent, honest.sponsor),

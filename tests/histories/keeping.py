@@ -24,9 +24,7 @@ def _full(home: Home) -> bool:
 
 
 def erased_words_stay_gone(history: History) -> None:
-    """Where a mark has come the words are gone from every row, until the thing would be over and
-    two days more.
-    """
+    """Where a mark has come the words are in no row, until the thing would be over and two days more."""
     for home in history.homes:
         sql = "SELECT erases FROM records WHERE erases IS NOT NULL AND status = 0"
         marked = {row[0] for row in home.rows(sql)}
@@ -53,9 +51,8 @@ def what_the_author_erased_is_erased(history: History) -> None:
 def _owed(history: History) -> list[tuple[bytes, Record, Home]]:
     """Things, each with the last word said of it and its home, that by right must be there still.
 
-    Not owed is what only a store that went back had (a backup's affair), what was erased or is over,
-    what a home
-    that is out of the coalition shares with nobody, and what is over a home's own quota.
+    Not owed is what only a store that went back had (a backup's affair), what was erased or is over, what a
+    home that is out of the coalition shares with nobody, and what is over a home's own quota.
     """
     found = []
     today = max(home.node.today() for home in history.homes)
@@ -80,9 +77,7 @@ def _owed(history: History) -> list[tuple[bytes, Record, Home]]:
 
 
 def nothing_acknowledged_is_lost(history: History) -> None:
-    """What a home had said, and any other had taken in before it went back to a backup, is back in
-    its set.
-    """
+    """What a home had said, and another had taken in before the home went back to a backup, is in its set."""
     for thing, last, owner in _owed(history):
         aside = owner.locked_out() and owner.rows("SELECT 1 FROM records WHERE thing = ?", thing)
         assert aside or owner.records.version(thing), f"{owner} lost a {last.kind} that another had taken in"

@@ -113,9 +113,7 @@ def settle(homes: list[Home], chance: random.Random) -> int:
 
 
 def give_back(keeper: Home, owner: Home) -> int:
-    """What `keeper` keeps aside of `owner`'s goes back to it, and `owner` signs anew what is truly
-    its own.
-    """
+    """What `keeper` keeps aside of `owner`'s goes back to it; `owner` signs anew what is truly its own."""
     rows = keeper.rows(
         "SELECT message, scope FROM records WHERE status = 1 AND home = ? ORDER BY seq", owner.home
     )

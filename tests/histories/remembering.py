@@ -1,8 +1,7 @@
 """Reading the same bytes once only: thousands of histories within minutes.
 
-`parse` and `verify` are pure functions of their arguments, and a record is frozen; five stores that
-read the same
-message many times need not work it out each time. Nothing else is changed, and the functions are the
+`parse` and `verify` are pure functions of their arguments, and a record is frozen; five stores that read the
+same message many times need not work it out each time. Nothing else is changed, and the functions are the
 real ones.
 """
 

@@ -90,9 +90,7 @@ def test_a_seed_replays_exactly_in_another_process() -> None:
 
 
 def test_remembering_changes_nothing() -> None:
-    """The histories are quick because the same bytes are read once only; without that they go the
-    same way.
-    """
+    """Histories are quick because the same bytes are read once; without that they go the same way."""
     plain = History(11)
     plain.run()
     with remembered():

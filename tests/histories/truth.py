@@ -71,9 +71,7 @@ class Truth:
                 self.words[thing].erased_by_author = True
 
     def went_back(self, before: set[bytes], after: set[bytes], elsewhere: set[bytes]) -> None:
-        """A store was set back. What it alone had is lost: that is the backup's affair, not the
-        protocol's.
-        """
+        """A store was set back. What it alone had is lost: a backup's affair, not the protocol's."""
         for record_id in sorted(before - after - elsewhere):
             if record_id in self.said:
                 self.lost[record_id] = None

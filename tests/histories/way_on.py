@@ -1,8 +1,7 @@
 """No history ends without a way on: once the malicious home is found out, the honest can go on together.
 
-Clocks are set right, days pass, the key that was stolen is replaced by its sheet. Then the honest
-voters agree
-on a roster without the malicious home: by assents as far as they are free to give them, by leaving where
+Clocks are set right, days pass, the stolen key is replaced by its sheet. Then the honest voters agree on a
+roster without the malicious home: by assents as far as they are free to give them, by leaving where
 their assents are spent on rivals (whoever has left without assenting is not counted), and where all that
 does not help by founding a coalition that carries the former on. At last somebody posts, and two give and
 confirm an hour.
