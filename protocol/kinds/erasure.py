@@ -2,7 +2,8 @@
 
 An author erases by an edit marked `erased` with an empty body. The home erases by a record of its own,
 an `erasure`, that has the created and expires of what it erases and carries its seven unchanging fields,
-so that anyone can compute the thing and see whose it is. Of several marks the lowest id stays.
+so that anyone can compute the thing and see whose it is. Of several marks an author's comes before a home's,
+then the lowest id; that one stays.
 
 Which neighborhoods have applied an erasure is worked out from a digest in each node card: the erased things
 of a coalition, sorted into 32 buckets. A bucket that equals ours names exactly what is erased there; one that
