@@ -78,8 +78,9 @@ def returning(connection: sqlite3.Connection, known: Known) -> list[bytes]:
     return found
 
 
-def room_aside(connection: sqlite3.Connection, scope: bytes, home: bytes, most: int) -> bool:
-    """Whether one more record of `home` in `scope` may be kept aside, of `most`."""
+def room_aside(connection: sqlite3.Connection, scope: bytes, home: bytes, own_home: bytes) -> bool:
+    """Whether one more record of `home` in `scope` may be kept aside."""
+    most = ASIDE_OWN_MAX if home == own_home else ASIDE_MAX
     sql = "SELECT count(*) FROM records WHERE scope = ? AND home = ? AND status = 1"
     return bool(connection.execute(sql, (scope, home)).fetchone()[0] < most)
 

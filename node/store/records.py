@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from node.store import database, erasures, known
-from node.store.aside import ASIDE_MAX, ASIDE_OWN_MAX, returning, room_aside, set_aside
+from node.store.aside import returning, room_aside, set_aside
 from node.store.quota import Slots, slot_of
 from node.store.reading import Reading
 from node.store.sets import Indexes, set_of
@@ -163,8 +163,8 @@ class Records(Reading):
             if judgement.code == "old_key" and row is None:
                 # Words that a mark has erased are not kept on the side either.
                 scope = encode(list(record.scope))
-                most = ASIDE_OWN_MAX if record.home == self.own_home else ASIDE_MAX
-                if not self._marks(record) and room_aside(self.connection, scope, record.home, most):
+                room = room_aside(self.connection, scope, record.home, self.own_home)
+                if room and not self._marks(record):
                     with self.transaction():
                         self._insert(record, 1)
             elif row is None and judgement.code in (

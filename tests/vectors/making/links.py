@@ -156,6 +156,7 @@ FRAMES: list[tuple[int, str, list[Any]]] = [
     (4, "differs", [[1, HASH]]), (5, "reconcile", [[2], b"\x61\x00\x00\x02\x00"]), (6, "reconciled", [[2], b"\x61"]), (7, "records", [1, [b"record", b""]]),
     (8, "taken", [2**63 - 1]), (9, "have", [[HASH]]), (10, "want", [[]]), (11, "ask", ["Riverbend", "Grüße!"]), (12, "offer", [b"charter", HASH]),
     (13, "join", []), (14, "welcome", [b"charter", HASH]), (15, "not_shared", [[1, HASH], "not a member"]), (16, "shared", [[2]]),
+    (17, "keys_wanted", [HASH]), (18, "keys_given", [[b"inception", b"rotation"]]), (19, "aside_wanted", [[2], 0]), (20, "aside_given", [[1, HASH], [b"record"], 7]),
 ]
 WRONG: list[tuple[str, str, bytes, str]] = [
     ("no-list", "A frame that is a map.", encode({}), "bad_frame"), ("empty", "A frame that is an empty list.", encode([]), "bad_frame"),
