@@ -24,7 +24,7 @@ from protocol.kinds.accounts import Contest, StepState, Succession, succession_n
 from protocol.kinds.nodes import Profile
 from protocol.kinds.roster import Assent
 from protocol.record import Draft, Record
-from protocol.scopes import LOCAL_SCOPE, PAIR, Scope, coalition, pair
+from protocol.scopes import LOCAL_SCOPE, PAIR, Scope, coalition, day_of, pair
 from protocol.signing import public_key
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ def keep_successions(node: Node) -> None:
     own = node.records.of_home(node.home, "succession")
     wanted = _scopes(node) if own else []
     for record in [record for record in own if record.scope == LOCAL_SCOPE]:
+        if not _is_heard(node, record):
+            continue
         held = {other.scope for other in own if other.nonce == record.nonce}
         for scope in wanted:
             if scope not in held:
@@ -172,10 +174,15 @@ def _seen(node: Node, session: Session, step: StepState) -> Reissue:
         neighborhood=neighborhood_name(node, step.home),
         created=step.created,
         state="contested" if contested else "settled" if settled else "in_force",
-        can_contest=mine and not contested,
+        can_contest=mine and not any(_is_heard(node, word) for word in _contests_of(node, step)),
         can_say_again=ours and contested and session.role == "coordinator" and not _said_again(node, step),
         can_assent=contested and session.role == "coordinator" and bool(_to_assent(node, step)),
     )
+
+
+def _is_heard(node: Node, record: Record) -> bool:
+    """Whether others take it today: not what was made on a clock that ran ahead. That is to be said again."""
+    return day_of(record.created) <= node.today() + 1
 
 
 def _contests_of(node: Node, step: StepState) -> list[Record]:

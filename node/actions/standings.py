@@ -59,7 +59,7 @@ def _keep_standing(node: Node, thing: bytes) -> None:
     row = view.row_of(node.connection, thing)
     if post is None or row is None or post.home != node.home or post.scope[0] != COALITION:
         return
-    if post.expires is None or post.expires <= node.today():
+    if post.expires is None or post.expires <= node.today() or _lies_ahead(node, post):
         return
     held = next((r for r in node.records.about(thing, "standing") if r.home == node.home), None)
     said = Standing.read(held) if held is not None else None
@@ -115,6 +115,11 @@ def keep_cards(node: Node) -> None:
             _keep_card(node, coalition_id)
 
 
+def _lies_ahead(node: Node, record: Record) -> bool:
+    """Whether we made it on a clock that ran ahead: then no version of it, nor word on it, is taken today."""
+    return day_of(record.created) > node.today() + 1
+
+
 def _keep_card(node: Node, coalition_id: bytes) -> None:
     now = node.stamp()
     scope = coalition(coalition_id)
@@ -131,7 +136,8 @@ def _keep_card(node: Node, coalition_id: bytes) -> None:
         erasures=erased(day_of(now)),
         at=now,
     )
-    held = [r for r in node.records.of_home(node.home, "node") if r.scope == scope]
+    own = node.records.of_home(node.home, "node")
+    held = [record for record in own if record.scope == scope and not _lies_ahead(node, record)]
     newest = max(held, key=lambda record: (record.created, record.id), default=None)
     said = NodeCard.read(newest) if newest is not None else None
     if newest is not None and said is not None and newest.expires is not None:

@@ -80,8 +80,8 @@ def returning(connection: sqlite3.Connection, known: Known) -> list[bytes]:
 
 def room_aside(connection: sqlite3.Connection, scope: bytes, home: bytes, own_home: bytes) -> bool:
     """Whether one more record of `home` in `scope` may be kept aside."""
-    most = ASIDE_OWN_MAX if home == own_home else ASIDE_MAX
     sql = "SELECT count(*) FROM records WHERE scope = ? AND home = ? AND status = 1"
+    most = ASIDE_OWN_MAX if home == own_home else ASIDE_MAX
     return bool(connection.execute(sql, (scope, home)).fetchone()[0] < most)
 
 
@@ -148,3 +148,17 @@ def settle(connection: sqlite3.Connection, record_id: bytes, message: bytes | No
             "UPDATE records SET message = ?, home_key = ? WHERE id = ? AND status = 1",
             (message, home_key, record_id),
         )
+
+
+def in_slot(
+    connection: sqlite3.Connection, scope: bytes, home: bytes, slot: bytes, *, marks_only: bool
+) -> list[tuple[bytes, bytes]]:
+    """(message, key of the home) of the records that count in a slot, or of its marks of erasure only."""
+    sql = "SELECT message, home_key FROM records WHERE scope = ? AND home = ? AND slot = ? AND status = 0"
+    return connection.execute(sql + " AND erases IS NOT NULL" * marks_only, (scope, home, slot)).fetchall()
+
+
+def marks_waiting(connection: sqlite3.Connection, thing: bytes) -> list[bytes]:
+    """The marks of erasure of a thing that are kept aside."""
+    rows = connection.execute("SELECT message FROM records WHERE erases = ? AND status = 1", (thing,))
+    return [row[0] for row in rows]

@@ -33,9 +33,8 @@ def load(connection: sqlite3.Connection, own_home: bytes, today: int) -> Known:
         built = {home: build_chain(home, records, listed) for home, records in by_home.items()}
         return {home: chain for home, chain in built.items() if chain is not None}
 
-    # Roster acts count on any branch of a chain, so rosters come first; a rotation that an accepted
-    # epoch lists
-    # then wins over its rivals.
+    # Roster acts count on any branch of a chain, so rosters come first; a rotation that an accepted epoch
+    # lists then wins over its rivals.
     chains = chains_with(frozenset())
     built = {c: build_roster(c, roster_records[c], chains, anchor) for c, anchor in followed.items()}
     rosters = {c: roster for c, roster in built.items() if roster is not None}

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from node.store import database, erasures, known
-from node.store.aside import returning, room_aside, set_aside
+from node.store import aside, database, erasures, known
+from node.store.aside import returning, set_aside
 from node.store.quota import Slots, slot_of
 from node.store.reading import Reading
 from node.store.sets import Indexes, set_of
@@ -72,7 +72,7 @@ class Records(Reading):
         self._slots = Slots(connection)
         self._new: list[Record] = []
         self._accounts: Accounts | None = None
-        self._accounts_before: Accounts | None = None  # as they were before this transaction touched them
+        self._accounts_before: list[Accounts] = []  # before, and at times within, this transaction
         self._known_changed = False
         self._unfollowed = False  # chains or rosters changed, and the sets do not show it yet
 
@@ -135,7 +135,7 @@ class Records(Reading):
     def forget(self) -> None:
         """Drop everything derived in memory; it is worked out again when next asked for."""
         self._known = None
-        self._accounts = self._accounts_before = None
+        self._accounts, self._accounts_before = None, []
         self._new = []
         self._known_changed = self._unfollowed = False
         self._slots.clear()
@@ -162,11 +162,9 @@ class Records(Reading):
         if judgement.verdict == "not_now":
             if judgement.code == "old_key" and row is None:
                 # Words that a mark has erased are not kept on the side either.
-                scope = encode(list(record.scope))
-                room = room_aside(self.connection, scope, record.home, self.own_home)
-                if room and not self._marks(record):
+                if not self._marks(record):
                     with self.transaction():
-                        self._insert(record, 1)
+                        self._wait_aside(record)
             elif row is None and judgement.code in (
                 "unknown_home",
                 "unknown_key",
@@ -189,11 +187,15 @@ class Records(Reading):
     def _enter(self, record: Record) -> Added:
         kind = KINDS.get(record.kind)
         speaks_of_accounts = kind is not None and kind.group in ("accounts", "roster")
-        if speaks_of_accounts and self._accounts_before is None:
-            self._accounts_before = self.accounts
+        if speaks_of_accounts and (self._accounts is not None or not self._accounts_before):
+            self._accounts_before.append(self.accounts)  # rows may have been written by it
         erases = erased_thing(record)
         thing = erases if erases is not None else record.thing
         marks = self._marks(record)
+        if erases is None and not marks:  # one that was over the quota comes first, if there is room now
+            for message in aside.marks_waiting(self.connection, thing):
+                self.add(message)
+            marks = self._marks(record)
         if erases is None and marks:
             return Added("erased", "erased", record)
         # The author's own mark comes first: it stays when the home changes keys, a home's does not.
@@ -211,6 +213,8 @@ class Records(Reading):
         if record.kind == "standing" and self._other_standing(record, "thing < ?"):
             return Added("superseded", "superseded", record)
         if not self._within_quota(record):
+            if erases is not None or record.home == self.own_home:
+                self._wait_aside(record)
             return Added("not_now", "over_quota", record)
         gone = self._delete("id = ?", (record.id,))  # its copy kept aside, signed with another key
         if erases is not None:
@@ -304,9 +308,25 @@ class Records(Reading):
         roster = self.known.rosters.get(record.scope[1])
         leaving = self._slots.claim(record, roster, self.known.today) if roster is not None else b""
         if leaving:
-            place = (encode(list(record.scope)), record.home, leaving)
-            self._drop("scope = ? AND home = ? AND slot = ?", place)
+            self._drop_slot(encode(list(record.scope)), record.home, leaving)
         return leaving is not None
+
+    def _drop_slot(self, scope: bytes, home: bytes, slot: bytes) -> int:
+        """Delete what is over the quota; gives how many left.
+
+        Marks wait aside, lest words come back, and so does what is our own: a thief's flood may be why.
+        """
+        waiting = aside.in_slot(self.connection, scope, home, slot, marks_only=home != self.own_home)
+        count = self._drop("scope = ? AND home = ? AND slot = ?", (scope, home, slot))
+        for message, home_key in waiting:
+            self._wait_aside(parse(message).with_home_key(home_key))
+        return count
+
+    def _wait_aside(self, record: Record) -> None:
+        found = self.connection.execute("SELECT 1 FROM records WHERE id = ?", (record.id,)).fetchone()
+        scope = encode(list(record.scope))
+        if found is None and aside.room_aside(self.connection, scope, record.home, self.own_home):
+            self._insert(record, 1)
 
     def _drop(self, where: str, arguments: tuple[object, ...]) -> int:
         """Delete records and bring the views of their things up to date; gives how many left."""
@@ -327,9 +347,10 @@ class Records(Reading):
 
     def _follow_accounts(self) -> None:
         """Where a key has changed accounts, its records read differently: work their views out anew."""
-        before, self._accounts_before = self._accounts_before, None
-        if before is not None and before.before != self.accounts.before:
-            refresh_accounts(self, before)
+        earlier, self._accounts_before = self._accounts_before, []
+        for before in earlier:
+            if before.before != self.accounts.before:
+                refresh_accounts(self, before)
 
     def _follow_known(self) -> None:
         while self._unfollowed:
@@ -338,7 +359,7 @@ class Records(Reading):
                 erasures.tidy(self.connection)
                 self._slots.clear()
                 self.indexes.clear()
-                self._accounts = self._accounts_before = None
+                self._accounts, self._accounts_before = None, []
                 rebuild(self)
             for message in returning(self.connection, self.known):
                 self.add(message)
@@ -353,7 +374,10 @@ class Records(Reading):
             self._slots.clear()
             for roster in self.known.rosters.values():
                 for place in self._slots.over(roster, self.known.today):
-                    count += self._drop("scope = ? AND home = ? AND slot = ?", place)
+                    count += self._drop_slot(*place)
+            self._slots.clear()
+            for message in returning(self.connection, self.known):
+                self.add(message)
             erasures.tidy(self.connection)
         self._slots.clear()
         return count

@@ -53,6 +53,7 @@ def refresh_accounts(records: Records, before: Accounts) -> None:
             for accounts, root in ((before, before.account(*account)), (now, now.account(*account))):
                 moved |= {(root[0], key): None for key in accounts.keys(root)}
     for home, key in moved:
+        nodes.write_profile(records, home, key)  # also of a key that said nothing: another's may stand there
         for record in records.by_author(home, key):
             refresh(records, record)
         for claim_id in hours.naming(records.connection, home, key):

@@ -61,9 +61,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class KeyChain:
-    """The node keys that a neighborhood has had, oldest first, and those of rotations that lost to
-    a rival.
-    """
+    """The node keys that a neighborhood has had, oldest first; `rivals` are rotations that lost."""
 
     home: bytes
     steps: tuple[Step, ...]

@@ -8,7 +8,7 @@ from node.actions.acting import put
 from protocol.kinds.accounts import Contest, Succession, succession_nonce
 from protocol.kinds.roster import Assent
 from protocol.record import Draft
-from protocol.scopes import LOCAL_SCOPE
+from protocol.scopes import LOCAL_SCOPE, day_of
 from tests.protocol.helpers import Member
 
 if TYPE_CHECKING:
@@ -46,10 +46,14 @@ def look_at_steps(history: History, home: Home) -> int:
             continue
         said = home.records.of_home(home.home, "contest")
         contested = {
-            r.author for r in said if r.body.get("new") == step.new and r.body.get("old") == step.old
+            r.author
+            for r in said
+            if (r.body.get("old"), r.body.get("new")) == (step.old, step.new)
+            and day_of(r.created) <= home.node.today() + 1  # nobody hears of one dated ahead: say it again
         }
         for person in home.people:
-            if person.key in (step.old, step.new) and person.key not in contested:
+            named = {step.old, step.new} & history.truth.keys_of(person.account)
+            if named and person.key not in contested:
                 body = Contest(old=step.old, new=step.new).body()
                 nonce, made = history.chance.randbytes(16), home.node.stamp()
                 draft = Draft("contest", home.scope, person.key, home.home, nonce, made, None, body)

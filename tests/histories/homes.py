@@ -178,6 +178,8 @@ class Home:
 
     def edit(self, person: Any, version: Record, body: dict[str, Any], erased: bool = False) -> Record:
         """The next version of a thing, or its author's mark."""
+        if self.restores:
+            self.history.truth.edited_in.setdefault(version.thing, set()).add(self.restores)
         number = restored.next_edit(self.node, version.thing, version.edit)
         message = self.hood.say(
             version.kind,

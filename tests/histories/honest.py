@@ -51,10 +51,12 @@ def post(history: History, home: Home) -> None:
     history.truth.words[record.thing] = Word(record.thing, text, home.home, day_of(made) + days, where)
 
 
-def edit(history: History, home: Home) -> None:
+def edit(history: History, home: Home, record: Record | None = None) -> None:
+    """The author changes a post: this one, or any."""
     mine = [record for record in held(home, "post") if person_of(home, record) and not record.erased]
-    if mine:
+    if record is None and mine:
         record = history.chance.choice(mine)
+    if record is not None:
         body = record.body | {"status": history.chance.choice(["open", "paused", "withdrawn"])}
         home.edit(person_of(home, record), record, body | {"at": home.node.stamp()})
         if home.restores:
@@ -201,6 +203,8 @@ def propose(history: History, home: Home, out: list[bytes] | None = None) -> Non
     roster = home.roster()
     if home.home not in roster.voters or not home.may_assent() or assented(home, roster):
         return
+    if out is None and roster.proposals and history.chance.random() < 0.7:
+        return  # they talk about the one that there is first
     voters, guests = sorted(roster.voters), sorted(roster.guests)
     gone: list[bytes] = list(out or ())
     if out is None:
@@ -231,7 +235,8 @@ def assent(history: History, home: Home) -> None:
     if home.home not in roster.voters or not home.may_assent() or assented(home, roster):
         return
     if roster.proposals:
-        chosen = history.chance.choice(roster.proposals)
+        by_assents = max(roster.proposals, key=lambda proposal: (len(proposal.assents), proposal.id))
+        chosen = by_assents if history.chance.random() < 0.7 else history.chance.choice(roster.proposals)
         home.say(None, "assent", home.scope, Assent(epoch=chosen.id).body())
         history.saw("assents")
 
@@ -266,9 +271,32 @@ def back_up(history: History, home: Home) -> None:
 
 
 def restore(history: History, home: Home) -> None:
-    if home.backups:
-        home.restore(history.chance.choice(home.backups[-2:]))
-        history.saw("restores")
+    """Go back to a backup; often somebody then changes again what they had changed since."""
+    if not home.backups:
+        return
+    before = {record.thing: record.edit for record in held(home, "post") if person_of(home, record)}
+    home.restore(history.chance.choice(home.backups[-2:]))
+    history.saw("restores")
+    mine = [record for record in held(home, "post") if person_of(home, record) and not record.erased]
+    forgotten = [record for record in mine if record.edit < before.get(record.thing, 0)]
+    if forgotten and history.chance.random() < 0.7:
+        edit(history, home, history.chance.choice(forgotten))
+        history.saw("edits of what a restore forgot")
+
+
+def lose_a_day(history: History, home: Home) -> None:
+    """A backup, then changes that others hear of, then the disk breaks and the backup is all there is."""
+    home.back_up()
+    mine = [record for record in held(home, "post") if person_of(home, record) and not record.erased]
+    if not mine:
+        post(history, home)
+        return
+    thing = history.chance.choice(mine).thing
+    for _ in range(history.chance.randint(1, 3)):
+        edit(history, home, home.records.version(thing))
+        history.two_meet(home)
+    home.backups = home.backups[:1] + home.backups[-1:]
+    restore(history, home)
 
 
 def housekeep(history: History, home: Home) -> None:

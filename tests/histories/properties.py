@@ -26,7 +26,6 @@ AT_THE_END = (
     authority.nobody_changes_anothers_hours,
     authority.no_session_counts_twice,
     authority.accounts_are_their_owners,
-    equal.accounts_are_equal,
     keeping.erased_words_stay_gone,
     keeping.what_the_author_erased_is_erased,
     keeping.nothing_acknowledged_is_lost,

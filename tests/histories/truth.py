@@ -35,6 +35,9 @@ class Truth:
 
     said: dict[bytes, Record] = field(default_factory=dict)  # honest records by id, in the order of saying
     things: dict[bytes, list[bytes]] = field(default_factory=dict)  # their ids by thing, in that order
+    edited_in: dict[bytes, set[int]] = field(
+        default_factory=dict
+    )  # thing: after which restores it was edited
     rotations: dict[bytes, bytes] = field(
         default_factory=dict
     )  # rightful rotations of honest homes: id, home
@@ -83,6 +86,10 @@ class Truth:
     def account(self, record: Record) -> tuple[bytes, bytes]:
         """Whose word a record truly is."""
         return self.accounts.get((record.home, record.author), (record.home, record.author))
+
+    def keys_of(self, account: tuple[bytes, bytes]) -> set[bytes]:
+        """Every key that truly speaks for an account."""
+        return {account[1], *(key for (_, key), owner in self.accounts.items() if owner == account)}
 
     def rotated(self, home: Home, record: Record) -> None:
         self.rotations[record.id] = home.home

@@ -106,7 +106,11 @@ class Villain:
     def act(self) -> None:
         acts = [self.flood, self.edit, self.erase, self.roster, self.roster, self.hours, self.hours]
         acts += [self.promise, self.odd, self.rotate, self.forge, self.accounts]
-        acts += [self.thief, self.thief, self.forge, self.accounts] if self.loot else [self.steal, self.steal]
+        acts += (
+            [self.thief, self.thief, self.forge, self.forge, self.accounts]
+            if self.loot
+            else [self.steal, self.steal]
+        )
         acts += {"rosters": [self.roster] * 8, "hours": [self.hours, self.accounts] * 3}.get(
             self.history.theme, []
         )
@@ -177,7 +181,10 @@ class Villain:
         found = [r for r in self.bag.values() if r.kind in kinds and (r.home in self.loot or not self.loot)]
         if not found:
             return
-        record = self.chance.choice(found)
+        for record in self.chance.sample(found, min(3, len(found))):
+            self._forge(record)
+
+    def _forge(self, record: Record) -> None:
         owner = next((h for h in self.history.homes if h.home == record.home), None)
         if owner is None:
             return
@@ -268,7 +275,7 @@ class Villain:
                     self.make(hood, "assent", scope, Assent(epoch=made.id).body(), days=None, seed=seed)
         elif what == "assents":
             epochs = [r.id for r in held(witness, "epoch")]
-            for epoch in self.chance.sample(epochs, min(3, len(epochs))):
+            for epoch in self.chance.sample(epochs, min(self.chance.randint(1, 4), len(epochs))):
                 for hood, seed in names:
                     self.make(hood, "assent", scope, Assent(epoch=epoch).body(), days=None, seed=seed)
         elif what == "sponsor":

@@ -40,6 +40,7 @@ def clocks_are_set_right(history: History) -> None:
         settle(history.homes, history.chance)
         for home in history.homes:
             home.housekeep()
+            look_at_steps(history, home)  # some were dated ahead, and are seen only now
     settle(history.homes, history.chance)
 
 
@@ -63,12 +64,17 @@ def exposed(history: History) -> None:
             home.rotate()
     for _ in range(4):
         settle(history.homes, history.chance)
+        for home in history.homes:
+            if (
+                home.locked_out()
+            ):  # two rotations, one of them forgotten by a restore, and the other one counts
+                home.rotate()
         done = sum(look_at_steps(history, home) for home in history.homes)
         try:
             done += sum(settle_true_steps(history, home) for home in history.homes)
         except OurFault:
             break
-        if not done:
+        if not done and not any(home.locked_out() for home in history.homes):
             break
 
 
@@ -76,6 +82,7 @@ def agree_on_a_roster(history: History) -> None:
     """An epoch with all honest homes as voters, their present keys, and the malicious one out."""
     for _ in range(ROUNDS_MAX):
         settle(history.homes, history.chance)
+        _take_up_keys(history)
         roster = history.homes[0].roster()
         if roster.voters == frozenset(history.ids()) and not roster.guests:
             return
@@ -93,6 +100,14 @@ def agree_on_a_roster(history: History) -> None:
         elif (best is not None and not _leave(history, voting, best.id, roster.in_force)) or best is None:
             break
     _found_anew(history)
+
+
+def _take_up_keys(history: History) -> None:
+    """Of two rotations, one forgotten by a restore, the other may be the one that counts: rotate anew."""
+    for home in history.homes:
+        if home.locked_out():
+            home.rotate()
+    settle(history.homes, history.chance)
 
 
 def _propose(history: History, free: list[Home]) -> None:
@@ -152,6 +167,7 @@ def _found_anew(history: History) -> None:
 
 def post_and_confirm(history: History) -> None:
     """A post that all see, and an hour that both sides count."""
+    _take_up_keys(history)
     one, other = history.homes[:2]
     for wait_days in (0, 100, 400):  # a quota full of marks is free again when these are over
         history.now += wait_days * DAY_S

@@ -202,9 +202,10 @@ class Story:
         await self.until(receiver, "/inbox", lambda text: note in text, "the promise")
         back = {"other_home": helper[0] if across else "", "other_person": helper[1], "sealed": sealed}
         answer = self.words.new("answer.note", scope, *poster, **back)
+        earlier = {link for link in (await giver.open("/inbox")).links if "/hours/new?" in link}
         await receiver.press("Yes, please", note=answer)
         await self.until(giver, "/inbox", lambda text: answer in text, "the answer")
-        record = next(link for link in giver.page.links if "/hours/new?" in link)  # of the newest promise
+        (record,) = {link for link in giver.page.links if "/hours/new?" in link} - earlier
         await giver.open(record)
         await giver.press("Record", hours="2")
         await self.until(receiver, "/inbox", lambda text: "Hours to confirm" in text, "the hours")

@@ -130,3 +130,20 @@ def test_a_clock_set_right_while_the_link_is_up() -> None:
     world.until(lambda: all("Right at last" in place.board() for place in good), 5, "all have it")
     always(world)
     settled(world)
+
+
+def test_what_was_made_ahead_does_not_hold_up_the_upkeep() -> None:
+    """The card was made ten years ahead. With the clock right it cannot be renewed; all the rest goes on."""
+    world = World("ahead")
+    founder = world.place("riverbend", clock_offset_s=10 * YEAR_S)
+    coalition = world.coalition(founder)
+    founder.post("Soup", where="region")
+    world.run(5)
+    set_clock(founder, 0)
+    oak = world.place("oak")
+    world.join(founder, oak, coalition)
+    founder.post("Bread", where="region")
+    founder.links._housekeep()
+    world.until(lambda: "Bread" in oak.board(), 10, "what is said today arrives")
+    cards = rows(oak, "SELECT count(*) FROM records WHERE kind = 'node' AND home = ?", founder.home)
+    assert cards == [(1,)], "there is a card of today"

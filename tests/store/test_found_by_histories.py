@@ -1,6 +1,4 @@
-"""What random histories found (docs/decisions/0023), each as a short story. The seeds' names are
-in nobody's way.
-"""
+"""What random histories found (docs/decisions/0023), each as a short story."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ import pytest
 from protocol.record import Record, assemble, parse, to_be_signed
 from protocol.scopes import DAY_S
 from protocol.signing import public_key, sign
-from tests.protocol.helpers import NOON, TODAY, Coalition, Neighborhood
+from tests.protocol.helpers import NOON, TODAY, Coalition, Neighborhood, secret
 from tests.store.helpers import House
 
 
@@ -21,9 +19,7 @@ def signed_anew(record: Record, home: Neighborhood) -> Record:
 
 
 def test_a_thiefs_erasure_does_not_displace_the_authors() -> None:
-    """Ana erased; a thief erased once more; the key was replaced; an old backup has the post. It
-    stays gone.
-    """
+    """Ben erased, a thief once more, the key was replaced, an old backup has the post. It stays gone."""
     riverbend, oak = Neighborhood("Riverbend"), Neighborhood("Oak Street")
     region = Coalition("The valley", riverbend, oak)
     region.agreed(region.charter, [riverbend, oak])
@@ -135,7 +131,7 @@ def test_a_leave_by_the_sheet_counts_in_any_order() -> None:
     region = Coalition("The valley", riverbend, oak)
     rotation = oak.rotate()
     tip = region.agreed(region.charter, [riverbend, oak])
-    sheet = _sheet(oak)
+    sheet = secret("sheet", oak.sheets[0])
     body = {"epoch": tip.id, "signers": [public_key(sheet)]}
     leave = oak.say("leave", region.scope, body, days=None, seeds=[sheet])
     rest = [*riverbend.key_records, oak.inception, *region.records]
@@ -145,7 +141,68 @@ def test_a_leave_by_the_sheet_counts_in_any_order() -> None:
         assert here.records.known.rosters[region.id].members == {riverbend.id}
 
 
-def _sheet(home: Neighborhood) -> bytes:
-    from tests.protocol.helpers import secret
+def test_words_do_not_come_back_when_their_mark_was_over_the_quota() -> None:
+    """Ben erased a post; lower things took its place; they are over. A backup brings the post once more."""
+    riverbend, oak = Neighborhood("Riverbend"), Neighborhood("Oak Street")
+    region = Coalition("The valley", riverbend, oak, member_things=1)
+    region.agreed(region.charter, [riverbend, oak])
+    ben = oak.member("Ben")
+    short = min((ben.post(region.scope, expires=TODAY + 1) for _ in range(9)), key=_thing)
+    post = max((ben.post(region.scope, title="The words") for _ in range(9)), key=_thing)
+    mark = ben.erase(post)
+    for order in ([post, mark, short], [short, mark], [mark, post, short]):
+        here = House(riverbend, oak, coalitions=[region]).settle_in()
+        here.hear(*order)
+        assert here.hear(post) == ["not_now"] and mark.id in here.aside()
+        here.day = TODAY + 1
+        assert here.hear(post) == ["erased"] and mark.id in here.held()
+        assert not any(b"The words" in message for message in here.messages())
+        here.check()
 
-    return secret("sheet", home.sheets[0])
+
+def _thing(record: Record) -> bytes:
+    return record.thing
+
+
+def test_a_flood_in_our_name_does_not_cost_us_our_own_words() -> None:
+    """A thief of the node key fills Oak Street's quota. When that is over, Ben's post is there again."""
+    riverbend, oak = Neighborhood("Riverbend"), Neighborhood("Oak Street")
+    region = Coalition("The valley", riverbend, oak, member_things=1)
+    region.agreed(region.charter, [riverbend, oak])
+    post = max((oak.member("Ben").post(region.scope) for _ in range(9)), key=_thing)
+    flood = min((oak.member("Nobody").post(region.scope, expires=TODAY + 1) for _ in range(9)), key=_thing)
+    here = House(oak, riverbend, coalitions=[region]).settle_in()
+    assert here.hear(post, flood) == ["new", "new"] and post.id in here.aside()
+    here.day = TODAY + 1
+    here.records.expire()
+    assert post.id in here.held()
+    here.check()
+
+
+def test_a_step_that_is_voided_in_the_same_batch_leaves_no_trace() -> None:
+    """A false step, a post while it counts and the contest come in together: the post is Ben's."""
+    riverbend, oak = Neighborhood("Riverbend"), Neighborhood("Oak Street")
+    region = Coalition("The valley", riverbend, oak)
+    region.agreed(region.charter, [riverbend, oak])
+    ben, ana = oak.member("Ben"), oak.member("Ana")
+    batch = [
+        oak.succession(ana, ben, region.scope),
+        ben.post(region.scope),
+        ben.contest(ana, ben, region.scope),
+    ]
+    here = House(riverbend, oak, coalitions=[region]).settle_in()
+    with here.records.transaction():
+        here.hear(*batch)
+    assert here.connection.execute("SELECT author FROM view_posts").fetchall() == [(ben.key,)]
+    here.check()
+
+
+def test_a_profile_leaves_an_account_with_the_key_that_said_it() -> None:
+    """Ana has said nothing of herself. A false step shows Ben's words as hers, until Ben contests it."""
+    oak = Neighborhood("Oak Street")
+    ben, ana = oak.member("Ben"), oak.member("Ana")
+    here = House(oak)
+    here.hear(oak.inception, ben.say("profile", (0,), {"name": "Ben"}), oak.succession(ana, ben))
+    here.hear(ben.contest(ana, ben))
+    assert here.connection.execute("SELECT author FROM view_profiles").fetchall() == [(ben.key,)]
+    here.check()
