@@ -90,11 +90,14 @@ def must_find(word: Word, who: Listener) -> bool:
     """Where the word has to be found, or else the search proves nothing: wherever it may be.
 
     But for the log, where nothing needs to stand; for secrets, which are looked for to be absent; and for the
-    line to another neighborhood, which its page shows only until it is answered.
+    line to another neighborhood, which page and files hold only until it is answered: the answer's takes its
+    place, and whether old bytes are left then hangs on when the log of the database was last emptied.
     """
     if not isinstance(word.text, str) or who.hears == "log":
         return False
-    if (who.hears == "parcels" and not word.sealed) or (who.hears == "page" and word.readers == "asked"):
+    if (who.hears == "parcels" and not word.sealed) or (
+        who.hears in ("page", "files") and word.readers == "asked"
+    ):
         return False
     return may_find(word, who)
 
