@@ -24,7 +24,7 @@ from protocol.signing import public_key
 from sync import frames
 from sync.addresses import client_session
 from sync.channel import public_key as noise_public_key
-from sync.exchange import BATCHES_IN_FLIGHT_MAX
+from sync.passing import BATCHES_IN_FLIGHT_MAX
 from sync.transport import Link, LocalEnd, dial
 
 if TYPE_CHECKING:

@@ -24,9 +24,10 @@ from typing import Any
 from protocol.errors import TheirFault
 from protocol.record import Record
 from sync import frames
-from sync.exchange import BATCHES_IN_FLIGHT_MAX, Exchange, Window
+from sync.exchange import Exchange, Window
 from sync.frames import write_frame
 from sync.limits import TokenBucket
+from sync.passing import BATCHES_IN_FLIGHT_MAX
 from sync.port import Port
 from sync.sets import SetKey
 
@@ -113,13 +114,13 @@ class Session:
         ):
             return self.exchange.on_compare(kind, fields, now)
         if kind == frames.RECORDS:
-            return self.exchange.on_records(fields[0], fields[1], now) if self.exchange.sets else []
+            return self.exchange.passing.on_records(fields[0], fields[1], now) if self.exchange.sets else []
         if kind == frames.TAKEN:
-            return self.exchange.on_taken(fields[0], now)
+            return self.exchange.passing.on_taken(fields[0], now)
         if kind == frames.HAVE:
-            return self.exchange.want(fields[0]) if self.exchange.sets else []
+            return self.exchange.passing.want(fields[0]) if self.exchange.sets else []
         if kind == frames.WANT:
-            return self.exchange.on_want(fields[0], now)
+            return self.exchange.passing.on_want(fields[0], now)
         if kind == frames.COALITIONS:
             self.their_blinds = frozenset(fields[0])
             return self._share(now)
@@ -134,7 +135,7 @@ class Session:
         if kind == frames.WELCOME:
             return self._on_welcome(fields[0], fields[1], now)
         if kind in (frames.ASIDE_WANTED, frames.ASIDE_GIVEN):
-            return self.exchange.on_aside(kind, fields, now)
+            return self.exchange.passing.on_aside(kind, fields, now)
         if kind == frames.KEYS_WANTED:
             return self._on_keys_wanted(fields[0])
         if kind == frames.KEYS_GIVEN:
@@ -180,7 +181,7 @@ class Session:
 
     def announce(self, records: list[Record], now: float) -> list[bytes]:
         """Pass on what is new here."""
-        return self.exchange.announce(records, now) if self.hello is not None else []
+        return self.exchange.passing.announce(records, now) if self.hello is not None else []
 
     def look_again(self, now: float) -> list[bytes]:
         """Our coalitions, rosters or approvals changed."""
@@ -197,7 +198,7 @@ class Session:
         if not set(frames.VERSIONS) & set(said[1]):
             raise TheirFault("no_common_version")
         self._take_day(said)
-        self.exchange.take_limits(*said.get(7, [])[:2])
+        self.exchange.passing.take_limits(*said.get(7, [])[:2])
         self.port.heard(self.peer, said[5])
         self.port.day_of_peer(self.peer, said[3])
         out = self._ask()

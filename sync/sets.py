@@ -7,7 +7,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from sync.index import RangeIndex
+
+PATIENCE_S = 20.0  # for an answer
+COMPARE_SOON_S = 2.0
 
 SetName = Literal["roster", "coalition", "pair"]
 SetKey: TypeAlias = tuple[SetName, bytes]
+
+
+@dataclass(slots=True)
+class SetState:
+    """One set on one link."""
+
+    live: bool = False
+    busy_since: float | None = None
+    next_compare: float = 0.0
+    rounds: int = 0
+    said: bytes = b""  # the fingerprint in our last `compare`
+    index: RangeIndex | None = None

@@ -14,7 +14,7 @@ from protocol.record import Record
 from protocol.scopes import DAY_S, pair
 from protocol.scopes import coalition as coalition_scope
 from sync import exchange as limits
-from sync import frames
+from sync import frames, passing, sets
 from sync.exchange import Exchange, Window
 from sync.frames import read_frame, write_frame
 from sync.sets import SetKey
@@ -71,13 +71,13 @@ class Talk:
 def hear(side: Exchange, kind: int, fields: list[Any], now: float) -> list[bytes]:
     """As the session does it."""
     if kind == frames.RECORDS:
-        return side.on_records(fields[0], fields[1], now)
+        return side.passing.on_records(fields[0], fields[1], now)
     if kind == frames.TAKEN:
-        return side.on_taken(fields[0], now)
+        return side.passing.on_taken(fields[0], now)
     if kind == frames.HAVE:
-        return side.want(fields[0])
+        return side.passing.want(fields[0])
     if kind == frames.WANT:
-        return side.on_want(fields[0], now)
+        return side.passing.on_want(fields[0], now)
     return side.on_compare(kind, fields, now)
 
 
@@ -149,7 +149,7 @@ def live(ours: list[Record] | None = None, theirs: list[Record] | None = None) -
 
 def announce(link: Talk, side: Exchange, *records: Record) -> None:
     port_of(side).hold(*records)
-    link.send(side, side.announce(records, link.now))
+    link.send(side, side.passing.announce(records, link.now))
 
 
 @pytest.mark.parametrize("who", ["one", "other"])
@@ -279,18 +279,18 @@ def test_one_bad_record_holds_up_no_other() -> None:
     link = live()
     bent = bytearray(POSTS[1].message)
     bent[60] ^= 0xFF
-    out = link.one.on_records(7, [POSTS[0].message, bytes(bent), b"nonsense", POSTS[2].message], 0)
+    out = link.one.passing.on_records(7, [POSTS[0].message, bytes(bent), b"nonsense", POSTS[2].message], 0)
     assert out == [write_frame(frames.TAKEN, 7)]
     assert {POSTS[0].id, POSTS[2].id} <= link.held()[0]
-    assert 1 <= link.one.never <= 2
+    assert 1 <= link.one.passing.never <= 2
 
 
 def test_too_many_records_that_can_never_be_right_end_the_link() -> None:
     link = live()
-    for number in range(limits.NEVER_MAX):
-        link.one.on_records(number, [b"nonsense"], 0)
+    for number in range(passing.NEVER_MAX):
+        link.one.passing.on_records(number, [b"nonsense"], 0)
     with pytest.raises(TheirFault, match="bad_frame"):
-        link.one.on_records(99, [b"nonsense"], 0)
+        link.one.passing.on_records(99, [b"nonsense"], 0)
 
 
 def test_batches_are_bounded_and_a_peer_that_takes_none_gets_no_more() -> None:
@@ -298,55 +298,55 @@ def test_batches_are_bounded_and_a_peer_that_takes_none_gets_no_more() -> None:
     link.run(3)
     large = [ANA.post(SCOPE, title=f"Large {number}", text="x" * 1700) for number in range(260)]
     port_of(link.one).hold(*large)
-    link.one.queue(record.id for record in large)
-    batches = link.one.send(0)
-    assert len(batches) == limits.BATCHES_IN_FLIGHT_MAX
+    link.one.passing.queue(record.id for record in large)
+    batches = link.one.passing.send(0)
+    assert len(batches) == passing.BATCHES_IN_FLIGHT_MAX
     for data in batches:
         assert len(data) <= frames.FRAME_SIZE_MAX_BYTES
         kind, fields = read_frame(data)
         assert kind == frames.RECORDS and sum(map(len, fields[1])) <= frames.RECORDS_SIZE_MAX_BYTES
-    left = len(link.one.outbox)
-    assert left > 0 and link.one.send(1) == []
-    assert link.one.on_taken(12345, 1) == [], "a number that was never sent counts for nothing"
+    left = len(link.one.passing.outbox)
+    assert left > 0 and link.one.passing.send(1) == []
+    assert link.one.passing.on_taken(12345, 1) == [], "a number that was never sent counts for nothing"
     first = read_frame(batches[0])[1][0]
-    assert len(link.one.on_taken(first, 1)) == 1 and len(link.one.outbox) < left
+    assert len(link.one.passing.on_taken(first, 1)) == 1 and len(link.one.passing.outbox) < left
 
 
 def test_the_limits_that_the_other_side_names_hold() -> None:
     link = live()
-    link.one.take_limits(3, 2)
+    link.one.passing.take_limits(3, 2)
     port_of(link.one).hold(*POSTS[:20])
-    link.one.queue(record.id for record in POSTS[:20])
-    batches = [read_frame(data)[1][1] for data in link.one.send(0)]
+    link.one.passing.queue(record.id for record in POSTS[:20])
+    batches = [read_frame(data)[1][1] for data in link.one.passing.send(0)]
     assert [len(messages) for messages in batches] == [3, 3]
-    link.one.take_limits(10**6, 10**6)
-    assert link.one.records_max == frames.RECORDS_MAX
-    assert link.one.batches_max == limits.BATCHES_IN_FLIGHT_MAX
+    link.one.passing.take_limits(10**6, 10**6)
+    assert link.one.passing.records_max == frames.RECORDS_MAX
+    assert link.one.passing.batches_max == passing.BATCHES_IN_FLIGHT_MAX
 
 
 def test_a_batch_whose_answer_never_came_stops_counting_after_a_while() -> None:
     link = live()
     port_of(link.one).hold(POSTS[0])
-    link.one.queue([POSTS[0].id])
-    link.one.send(10)
-    link.one.tick(10 + limits.PATIENCE_S)
-    assert len(link.one.in_flight) == 1
-    link.one.tick(10 + limits.PATIENCE_S + 1)
-    assert link.one.in_flight == {}
+    link.one.passing.queue([POSTS[0].id])
+    link.one.passing.send(10)
+    link.one.tick(10 + sets.PATIENCE_S)
+    assert len(link.one.passing.in_flight) == 1
+    link.one.tick(10 + sets.PATIENCE_S + 1)
+    assert link.one.passing.in_flight == {}
 
 
 def test_a_comparison_that_gets_no_answer_is_begun_again() -> None:
     link = talk(POSTS, POSTS[1:])
     link.waiting.clear()
-    assert link.run(limits.PATIENCE_S) == []
+    assert link.run(sets.PATIENCE_S) == []
     link.run(3)
     assert link.held()[0] == link.held()[1]
 
 
 def test_an_outbox_that_is_full_is_dropped_and_the_sets_compared_again() -> None:
     link = live()
-    link.one.queue(number.to_bytes(32, "big") for number in range(limits.OUTBOX_MAX + 1))
-    assert link.one.outbox == {}
+    link.one.passing.queue(number.to_bytes(32, "big") for number in range(passing.OUTBOX_MAX + 1))
+    assert link.one.passing.outbox == {}
     assert link.one.sets[KEY].next_compare == 0.0
 
 

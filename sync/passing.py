@@ -1,0 +1,183 @@
+"""Passing records over one link: what waits for the other side, what it has taken, what we ask for.
+
+What the other lacks and what is new goes into the outbox; what we lack is asked for by `want`. A set that has
+been compared is live (exchange.py): new records of it are passed on at once, small ones whole, large ones by
+`have`. Records travel in numbered batches; at most BATCHES_IN_FLIGHT_MAX wait for their `taken`, so a slow
+peer holds up nobody but itself.
+
+Who has lost everything gets back what it signed with an earlier key, which is in no set: once a set has
+been compared, aside_wanted(from 0)  ->  aside_given(records, where to go on), until that is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from protocol.errors import TheirFault
+from protocol.record import Record
+from sync import frames
+from sync.frames import write_frame
+from sync.port import Port
+from sync.sets import COMPARE_SOON_S, PATIENCE_S, SetKey, SetState
+
+INLINE_MAX_BYTES = 2_048
+OUTBOX_MAX = 200_000  # ids that wait to be sent; beyond it they are dropped and the sets compared again
+BATCHES_IN_FLIGHT_MAX = 8
+NEVER_MAX = 50  # records that can never be accepted, before the link is closed
+
+
+@dataclass(slots=True)
+class Passing:
+    """Records on their way over one link. `sets` are the exchange's. Methods give the frames to send."""
+
+    port: Port
+    peer: bytes
+    sets: dict[SetKey, SetState]
+    outbox: dict[bytes, None] = field(default_factory=dict)
+    in_flight: dict[int, float] = field(default_factory=dict)
+    aside: dict[SetKey, int] = field(default_factory=dict)  # from where we asked; -1: all has come
+    batch: int = 0
+    records_max: int = frames.RECORDS_MAX
+    batches_max: int = BATCHES_IN_FLIGHT_MAX
+    never: int = 0
+    received: int = 0
+
+    def take_limits(self, records: int = frames.RECORDS_MAX, batches: int = BATCHES_IN_FLIGHT_MAX) -> None:
+        """What the other side takes at once; ours hold where they are lower."""
+        self.records_max = min(records, frames.RECORDS_MAX)
+        self.batches_max = min(batches, BATCHES_IN_FLIGHT_MAX)
+
+    def tick(self, now: float) -> list[bytes]:
+        """Batches whose answer never came no longer count as on their way."""
+        for number, sent in list(self.in_flight.items()):
+            if now - sent > PATIENCE_S:
+                del self.in_flight[number]
+        return self.send(now)
+
+    def next_due(self) -> float:
+        """When `tick` has something to do."""
+        return min((sent + PATIENCE_S for sent in self.in_flight.values()), default=float("inf"))
+
+    def queue(self, ids: Iterable[bytes]) -> None:
+        """Send these records when there is room."""
+        for record_id in ids:
+            self.outbox[record_id] = None
+        if len(self.outbox) > OUTBOX_MAX:
+            self.outbox.clear()
+            for state in self.sets.values():
+                state.next_compare = 0.0
+
+    def send(self, now: float) -> list[bytes]:
+        """Batches from the outbox, as far as the other side has taken the earlier ones."""
+        out = []
+        while self.outbox and len(self.in_flight) < self.batches_max:
+            messages: list[bytes] = []
+            size = 0
+            for record_id in list(islice(self.outbox, self.records_max)):
+                message = self.port.message(record_id)
+                if message is not None:
+                    if messages and size + len(message) > frames.RECORDS_SIZE_MAX_BYTES:
+                        break
+                    messages.append(message)
+                    size += len(message) + 3
+                del self.outbox[record_id]
+            if messages:
+                self.batch += 1
+                self.in_flight[self.batch] = now
+                out.append(write_frame(frames.RECORDS, self.batch, messages))
+        return out
+
+    def announce(self, records: Iterable[Record], now: float) -> list[bytes]:
+        """Pass on what is new here, where it belongs to a live set."""
+        large = []
+        for record in records:
+            live = [key for key in self.port.sets_of(record) if self._is_live(key)]
+            if live:
+                self._confirm_pair(live, now)
+                if len(record.message) <= INLINE_MAX_BYTES:
+                    self.queue([record.id])
+                else:
+                    large.append(record.id)
+        out = [
+            write_frame(frames.HAVE, large[at : at + frames.IDS_MAX])
+            for at in range(0, len(large), frames.IDS_MAX)
+        ]
+        return out + self.send(now)
+
+    def _is_live(self, key: SetKey) -> bool:
+        state = self.sets.get(key)
+        return state is not None and state.live
+
+    def _confirm_pair(self, keys: Iterable[SetKey], now: float) -> None:
+        """People wait to see that a promise has arrived: compare the pair set again at once."""
+        for key in keys:
+            if key[0] == "pair" and key in self.sets:
+                self.sets[key].next_compare = min(self.sets[key].next_compare, now + COMPARE_SOON_S / 4)
+
+    def want(self, ids: Iterable[bytes]) -> list[bytes]:
+        """Ask for records that we lack."""
+        missing = [record_id for record_id in dict.fromkeys(ids) if not self.port.holds(record_id)]
+        return [
+            write_frame(frames.WANT, missing[at : at + frames.IDS_MAX])
+            for at in range(0, len(missing), frames.IDS_MAX)
+        ]
+
+    def on_want(self, ids: list[bytes], now: float) -> list[bytes]:
+        """The other side asks for records: it gets those of sets that we share with it."""
+        self.queue(record_id for record_id in ids if self._may_have(record_id))
+        return self.send(now)
+
+    def _may_have(self, record_id: bytes) -> bool:
+        return any(key in self.sets for key in self.port.sets_of_id(record_id))
+
+    def on_taken(self, number: int, now: float) -> list[bytes]:
+        """A batch has arrived."""
+        self.in_flight.pop(number, None)
+        return self.send(now)
+
+    def on_records(self, number: int, messages: list[bytes], now: float) -> list[bytes]:
+        """Records from the other side. One bad record holds up no other. Raises TheirFault."""
+        self._take(messages, now)
+        return [write_frame(frames.TAKEN, number)]
+
+    def _take(self, messages: list[bytes], now: float) -> None:
+        taken = self.port.add(messages, self.peer)
+        self.received += taken.new
+        self.never += taken.never
+        if self.never > NEVER_MAX:
+            raise TheirFault("bad_frame", f"Over {NEVER_MAX} records from the other side cannot be right.")
+        if taken.new:
+            self._confirm_pair([("pair", self.peer)], now)
+
+    # what is in no set
+
+    def want_aside(self, key: SetKey) -> list[bytes]:
+        """Ask, once per link, for our own records that the other side keeps aside."""
+        if key[0] == "roster" or key in self.aside or not self.port.wants_aside(key, self.peer):
+            return []
+        self.aside[key] = 0
+        return [write_frame(frames.ASIDE_WANTED, frames.set_on_wire(key), 0)]
+
+    def on_aside(self, kind: int, fields: list[Any], now: float) -> list[bytes]:
+        """A frame about records kept aside. Raises TheirFault."""
+        key = frames.read_set(fields[0], self.peer)
+        if key not in self.sets or key[0] == "roster":
+            return []
+        wire = frames.set_on_wire(key)
+        if kind == frames.ASIDE_WANTED:
+            messages, following = self.port.aside(key, self.peer, fields[1])
+            return [write_frame(frames.ASIDE_GIVEN, wire, messages, following)]
+        asked_from = self.aside.get(key, -1)
+        if asked_from < 0:
+            return []
+        if 0 < fields[2] <= asked_from:
+            raise TheirFault("bad_frame", "The other side goes in circles.")
+        self._take(fields[1], now)
+        self.aside[key] = fields[2] or -1
+        if fields[2]:
+            return [write_frame(frames.ASIDE_WANTED, wire, fields[2])]
+        self.port.aside_came(key, self.peer)
+        return []
