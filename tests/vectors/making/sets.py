@@ -253,6 +253,14 @@ def keys() -> Iterator[Case]:
     given = [*two, *scene.unheard(epoch, *yeses)]
     yield "keys/an-epoch-decides", scene.state("Of two rotations the one counts that an accepted epoch lists, though its id is higher.", given, given, keys=chain(scene.oak, loser))
     scene = Scene()
+    two = [scene.oak.rotation(seed=secret("fork", n)) for n in range(2)]
+    loser = highest(two)
+    later = scene.oak.rotation(previous=loser.id, seed=secret("fork", 2))
+    epoch = scene.region.epoch(scene.riverbend, scene.tip, [scene.riverbend, scene.oak], keys={scene.oak.id: later.id})
+    yeses = [scene.region.assent(home, epoch) for home in (scene.riverbend, scene.oak)]
+    given = [*two, later, *scene.unheard(epoch, *yeses)]
+    yield "keys/an-epoch-decides-for-all-before", scene.state("Two rotations, then a third on the one with the higher id, which an accepted epoch lists: what leads to it counts.", given, given, keys=chain(scene.oak, later))
+    scene = Scene()
     forged = scene.oak.rotation(signers=[scene.oak.seed])
     post = scene.ben.post(scene.scope)
     yield "keys/a-stolen-node-key-rotates-nothing", scene.state("A rotation signed by the node key changes nothing.", [forged, post], [post], keys=chain(scene.oak, scene.oak.inception))
