@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from node import VERSION
 from node.actions.acting import say, say_again
-from node.store import erasures, neighbors
+from node.store import aside, erasures, neighbors
 from node.views import posts as view
 from protocol.encoding import encode
 from protocol.kinds.erasure import digest
@@ -61,7 +61,10 @@ def _keep_standing(node: Node, thing: bytes) -> None:
         return
     if post.expires is None or post.expires <= node.today() or _lies_ahead(node, post):
         return
-    held = next((r for r in node.records.about(thing, "standing") if r.home == node.home), None)
+    # one that waits for room in the quota is our last word as well
+    waiting = aside.about(node.connection, thing, "standing", node.home, node.node_keys.public)
+    said_here = [*node.records.about(thing, "standing"), *waiting]
+    held = next((r for r in said_here if r.home == node.home), None)
     said = Standing.read(held) if held is not None else None
     if said is None and row.state == "open":
         return

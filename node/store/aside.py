@@ -7,6 +7,7 @@ import sqlite3
 from protocol.encoding import encode
 from protocol.judge import Known
 from protocol.kinds.keys import RIVALS_MAX
+from protocol.record import Record, parse
 from protocol.scopes import COALITION
 
 ASIDE_MAX = 3_000  # records kept aside of one neighborhood in one scope; further ones are not taken in
@@ -158,7 +159,22 @@ def in_slot(
     return connection.execute(sql + " AND erases IS NOT NULL" * marks_only, (scope, home, slot)).fetchall()
 
 
-def marks_waiting(connection: sqlite3.Connection, thing: bytes) -> list[bytes]:
-    """The marks of erasure of a thing that are kept aside."""
-    rows = connection.execute("SELECT message FROM records WHERE erases = ? AND status = 1", (thing,))
+def standing_above(connection: sqlite3.Connection, record: Record) -> list[bytes]:
+    """What is kept aside and stands above a record: the marks that erase its thing, and later versions."""
+    rows = connection.execute(
+        "SELECT message FROM records WHERE status = 1"
+        " AND (erases = ?1 OR thing = ?1 AND (edit, id) > (?2, ?3))"
+        " ORDER BY erases IS NULL, edit DESC, id DESC",
+        (record.thing, record.edit, record.id),
+    )
     return [row[0] for row in rows]
+
+
+def about(connection: sqlite3.Connection, subject: bytes, kind: str, home: bytes, key: bytes) -> list[Record]:
+    """Records of `home`, by its key `key`, that speak of `subject` and are kept aside, the latest first."""
+    rows = connection.execute(
+        "SELECT message, home_key FROM records WHERE refers = ? AND kind = ? AND status = 1 AND home = ?"
+        " AND home_key = ? ORDER BY edit DESC, id DESC",
+        (subject, kind, home, key),
+    )
+    return [parse(message).with_home_key(home_key) for message, home_key in rows]

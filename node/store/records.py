@@ -193,7 +193,7 @@ class Records(Reading):
         thing = erases if erases is not None else record.thing
         marks = self._marks(record)
         if erases is None and not marks:  # one that was over the quota comes first, if there is room now
-            for message in aside.marks_waiting(self.connection, thing):
+            for message in aside.standing_above(self.connection, record):
                 self.add(message)
             marks = self._marks(record)
         if erases is None and marks:
@@ -317,7 +317,7 @@ class Records(Reading):
         Marks wait aside, lest words come back, and so does what is our own: a thief's flood may be why.
         """
         waiting = aside.in_slot(self.connection, scope, home, slot, marks_only=home != self.own_home)
-        count = self._drop("scope = ? AND home = ? AND slot = ?", (scope, home, slot))
+        count = self._drop("scope = ? AND home = ? AND slot = ? AND status = 0", (scope, home, slot))
         for message, home_key in waiting:
             self._wait_aside(parse(message).with_home_key(home_key))
         return count
