@@ -273,62 +273,6 @@ def by_id(what: str, beginning: str, ids: list[bytes]) -> bytes:
     return found[0]
 
 
-# coalitions
-
-
-@command
-def coalition_list(node: Node) -> dict[str, Any]:
-    """The coalitions that this neighborhood is in, and those it is asked to join."""
-    page = neighborhoods.neighborhoods(node, onlooker())
-    return {"coalitions": plain(page.coalitions), "offers": plain(page.offers)}
-
-
-@command
-async def coalition_found(
-    node: Node, *, who: str, passphrase: str, name: str, agreement: str, partners: list[str]
-) -> dict[str, Any]:
-    """Found a coalition with linked neighborhoods, given by their names."""
-    async with signed_in(node, who, passphrase) as session:
-        linked = [link for link in neighborhoods.neighborhoods(node, session).links if link.linked]
-        homes = [_linked(linked, partner) for partner in partners]
-        made = neighborhoods.found_coalition(node, session, name=name, agreement=agreement, members=homes)
-        return {"id": made.hex(), "name": " ".join(name.split()), "asked": partners}
-
-
-def _linked(linked: list[neighborhoods.LinkedNeighborhood], name: str) -> bytes:
-    wanted = " ".join(name.split()).casefold()
-    found = [link for link in linked if link.name.casefold() == wanted or link.home.hex() == wanted]
-    if len(found) == 1:
-        return found[0].home
-    if found:
-        raise OurFault("bad_input", f"Several neighborhoods are called “{name}”. Give the id instead.")
-    names = ", ".join(f"“{link.name}”" for link in linked) or "none so far"
-    raise OurFault("not_linked", f"No linked neighborhood is called “{name}”. Linked are: {names}.")
-
-
-@command
-async def coalition_invite(node: Node, *, who: str, passphrase: str, coalition: str) -> dict[str, Any]:
-    """A code for one more neighborhood. `coalition`: a name, how an id begins, or "" for the only one."""
-    async with signed_in(node, who, passphrase) as session:
-        joined = neighborhoods.neighborhoods(node, session).coalitions
-        wanted = " ".join(coalition.split()).casefold()
-        named = [c for c in joined if c.name.casefold() == wanted]
-        found = named or [c for c in joined if c.id.hex().startswith(wanted)]
-        if len(found) != 1:
-            names = ", ".join(f"“{c.name}” ({c.id.hex()[:8]})" for c in joined)
-            said = f"Say which coalition: {names}." if joined else "This neighborhood is in no coalition yet."
-            raise OurFault("not_found", said)
-        made = neighborhoods.invite_neighborhood(node, session, found[0].id)
-        return {"code": made.code, "expires": made.expires, "coalition": found[0].name}
-
-
-@command
-async def coalition_join(node: Node, *, who: str, passphrase: str, code: str) -> dict[str, Any]:
-    """Use an invitation code that another neighborhood made. Needs a running node, which calls the other."""
-    async with signed_in(node, who, passphrase) as session:
-        return {"joined": await neighborhoods.enter_code(node, session, code)}
-
-
 # import
 
 

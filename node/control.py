@@ -27,7 +27,8 @@ from typing import Any
 from node import (
     commands,
     commands_care,  # noqa: F401  # its commands stand in the same table
-    commands_erasure,  # noqa: F401  # and so do these
+    commands_coalitions,  # noqa: F401  # and so do these
+    commands_erasure,  # noqa: F401
     commands_lost,  # noqa: F401
 )
 from node.app import Node

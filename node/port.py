@@ -165,6 +165,7 @@ class StorePort:
             self.node.pair_in_step(home)
         elif key[0] == "roster":
             restored.roster_proven(self.node, key[1])
+            restored.keys_proven(self.node)  # they are part of that set
 
     # people's decisions about neighbors
 

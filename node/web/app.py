@@ -14,6 +14,7 @@ from node.web.pages import (
     api,
     backup,
     board,
+    branches,
     coalitions,
     erasure,
     frontdoor,
@@ -37,7 +38,7 @@ from node.web.visitor import look_up
 
 FEATURES = (
     *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods),
-    *(reissues, recovery, backup, erasure, leaving, coalitions, privacy, status, api),
+    *(reissues, recovery, backup, erasure, leaving, coalitions, branches, privacy, status, api),
 )
 
 

@@ -60,6 +60,12 @@ async def propose(request: web.Request) -> web.Response:
     return show(request, form, status)
 
 
+@routes.post(COALITION + "/renew")
+async def renew_keys(request: web.Request) -> web.Response:
+    rosters.renew_keys(request.app[NODE], session_of(request), id_of(request))
+    return render.go(request.path.removesuffix("/renew"), "proposed")
+
+
 @routes.post(COALITION + "/assent/{epoch:[0-9a-f]{64}}")
 async def assent(request: web.Request) -> web.Response:
     epoch = bytes.fromhex(request.match_info["epoch"])
