@@ -8,6 +8,7 @@ signed in for this one act, and out again. What needs no member is for whoever m
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -43,6 +44,7 @@ async def perform(node: Node, name: str, parameters: dict[str, Any]) -> Any:
             "bad_input",
             f"The node does not know the command {name!r}; it may be of another version. Start it again.",
         )
+    _check_texts(parameters)
     try:
         inspect.signature(function).bind(node, **parameters)
     except TypeError:
@@ -51,6 +53,16 @@ async def perform(node: Node, name: str, parameters: dict[str, Any]) -> Any:
         ) from None
     done = function(node, **parameters)
     return await done if inspect.isawaitable(done) else done
+
+
+def _check_texts(parameters: dict[str, Any]) -> None:
+    """JSON and a terminal can bring halves of letters, which no database and no other node could hold."""
+    try:
+        json.dumps(parameters, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise OurFault(
+            "bad_input", "Part of this is no text: a letter in it is broken. Is the terminal set to UTF-8?"
+        ) from None
 
 
 @asynccontextmanager

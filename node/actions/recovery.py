@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node import sheets
-from node.actions import standings
+from node.actions import restored, standings
 from node.actions.acting import put
 from node.actions.members import Session, coordinator
 from node.keys import NodeKeys, new_node_keys
@@ -49,27 +49,52 @@ def policy(node: Node) -> Policy:
     return sheets.read_policy(own_chain(node).steps[-1].recovery)
 
 
-async def replace_key(node: Node, texts: Sequence[str]) -> int:
+def check_may_rotate(node: Node, without_neighbors: bool) -> None:
+    """Raises OurFault("restored_keys") where a rotation may have been forgotten, and nobody was asked.
+
+    A second rotation of the same step would be a rival, and the newer key, or this one, would be void. Asking
+    is `node.finding.newest_keys`; `without_neighbors`: a person says that none of them can be reached.
+    """
+    if restored.keys_unproven(node) and not without_neighbors:
+        raise OurFault("restored_keys")
+
+
+def learn_keys(node: Node, messages: Sequence[bytes]) -> None:
+    """A neighbor's node has given the key records that it holds of us: the newest count here too."""
+    with node.records.transaction():
+        for message in messages:
+            node.records.add(message)
+        restored.keys_proven(node)
+
+
+async def replace_key(node: Node, texts: Sequence[str], *, without_neighbors: bool = False) -> int:
     """A new node key and link key, for a node that was stolen or may have been; gives how many were signed.
 
-    `texts` are the words of enough sheets; the policy stays. Raises SheetFault.
+    `texts` are the words of enough sheets; the policy stays. Raises SheetFault, OurFault("restored_keys").
     """
+    check_may_rotate(node, without_neighbors)
     chain = own_chain(node)
     seeds = sheets.enough(texts, chain)
     rotate(node, seeds, new_node_keys(node.random), chain.steps[-1].recovery)
     return await sign_anew(node)
 
 
-def replace_sheets(node: Node, texts: Sequence[str], kind: Kind) -> list[Sheet]:
-    """New sheets of this kind in the place of all present ones; the node key stays. Raises SheetFault."""
+def replace_sheets(
+    node: Node, texts: Sequence[str], kind: Kind, *, without_neighbors: bool = False
+) -> list[Sheet]:
+    """New sheets of this kind in the place of all present ones; the key stays. Raises as `replace_key`."""
+    check_may_rotate(node, without_neighbors)
     seeds = sheets.enough(texts, own_chain(node))
     made, recovery = sheets.new_sheets(kind, node.random)
     rotate(node, seeds, node.node_keys, recovery)
     return made
 
 
-def replace_one_sheet(node: Node, texts: Sequence[str], number: int) -> Sheet:
-    """A new sheet in the place of a lost one, by enough of the others. Raises SheetFault."""
+def replace_one_sheet(
+    node: Node, texts: Sequence[str], number: int, *, without_neighbors: bool = False
+) -> Sheet:
+    """A new sheet in the place of a lost one, by enough of the others. Raises as `replace_key`."""
+    check_may_rotate(node, without_neighbors)
     chain = own_chain(node)
     seeds = sheets.enough(texts, chain)
     made, recovery = sheets.replaced_sheet(chain.steps[-1].recovery, number, node.random)

@@ -10,7 +10,7 @@ lists a rotation, whoever finds an old recovery sheet can make a rival of it tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from node.actions import restored
@@ -49,7 +49,7 @@ class ProposalItem:
     assents: list[str]
     needed: int
     can_assent: bool
-    same: bool  # nobody's role changes: it only lists newer keys
+    same: bool = False  # nobody's role changes: it only lists newer keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class CoalitionPage:
     proposals: list[ProposalItem]
     we_vote: bool
     forked: bool
-    renewed: list[str]  # whose key has been replaced since an epoch last listed it
-    can_propose: bool
+    renewed: list[str] = field(default_factory=list)  # whose key has been replaced since an epoch last listed it
+    can_propose: bool = False
 
 
 def _roster(node: Node, coalition_id: bytes) -> Roster:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from node.cli import show
-from node.cli.common import Commands, acting, as_options, call, data_option, json_option, print_json
+from node.cli.common import (
+    Commands,
+    acting,
+    as_options,
+    call,
+    data_option,
+    has_terminal,
+    json_option,
+    print_json,
+)
 from node.cli.links import bases_of, show_links
+from protocol.errors import OurFault
 
 
 @click.group(cls=Commands)
 @data_option
 def member() -> None:
-    """List the members, invite more, help one who lost their passphrase."""
+    """List the members, invite more, help one who lost their passphrase, leave."""
 
 
 @member.command("list")
@@ -87,3 +99,60 @@ def reissues(as_json: bool) -> None:
         day = show.moment(one["created"]).date().isoformat()
         rows.append((one["name"] or "a neighbor", one["neighborhood"], day, one["state"]))
     show.table(["Name", "Neighborhood", "Day", "State"], rows)
+
+
+def _belongings(found: dict[str, Any]) -> None:
+    show.say(
+        f"{show.counted(found['posts'], 'post')}, {found['shared']} of them shared with the region; "
+        f"{show.counted(found['promises'], 'promise or reply', 'promises and replies')}. "
+        f"{found['going']} arranged with somebody, who is told that it is off. "
+        f"Stays: {show.counted(found['claims'], 'entry', 'entries')} of hours, as numbers."
+    )
+
+
+def _sure(command: str, question: str, yes: bool, **parameters: Any) -> Any:
+    """Show what would go, ask, then do it."""
+    if not yes:
+        if not has_terminal():
+            raise OurFault("bad_input", "There is no terminal to ask at. Say --yes to erase it all for good.")
+        found = call(command, **parameters, sure=False)
+        _belongings(found)
+        click.confirm(question.format(name=show.clean(found["name"])), abort=True, err=True)
+    return call(command, **parameters, sure=True)
+
+
+@member.command()
+@data_option
+@as_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def leave(yes: bool, as_json: bool) -> None:
+    """Leave this neighborhood, and erase everything that is yours: posts, notes, profile, key.
+
+    The words go from this node at once, and from other neighborhoods as they hear of it. Nobody can bring
+    them back. Hours stay, as numbers for a key that nobody can name.
+    """
+    done = _sure("member_leave", "Leave, and erase all of it for good?", yes, **acting())
+    if as_json:
+        print_json(done)
+        return
+    show.say("You have left, and everything that was yours is erased here.")
+
+
+@member.command()
+@click.argument("name")
+@data_option
+@as_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def remove(name: str, yes: bool, as_json: bool) -> None:
+    """Remove NAME, who is gone for good, and erase everything of theirs. Only coordinators can.
+
+    It is done in the neighborhood's name. Hours stay, as numbers.
+    """
+    question = "Remove {name}, and erase all of it for good?"
+    done = _sure("member_remove", question, yes, **acting(), name=name)
+    if as_json:
+        print_json(done)
+        return
+    show.say(f"{show.clean(done['name'])} is removed, and everything of theirs is erased here.")

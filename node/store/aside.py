@@ -131,12 +131,24 @@ def rest(connection: sqlite3.Connection, home: bytes, key: bytes) -> list[tuple[
 def of_author(
     connection: sqlite3.Connection, home: bytes, key: bytes, author: bytes, kind: str
 ) -> list[tuple[bytes, bytes]]:
-    """(id, message) of one line of `rest`."""
+    """(id, message) of one line of `rest`, as they came."""
     return connection.execute(
         "SELECT id, message FROM records WHERE status = 1 AND home = ? AND home_key != ?"
         " AND author = ? AND kind = ? ORDER BY seq",
         (home, key, author, kind),
     ).fetchall()
+
+
+def newest_of_author(
+    connection: sqlite3.Connection, home: bytes, key: bytes, author: bytes, kind: str, count: int
+) -> list[bytes]:
+    """Messages of one line of `rest`, those made last first."""
+    rows = connection.execute(
+        "SELECT message FROM records WHERE status = 1 AND home = ? AND home_key != ?"
+        " AND author = ? AND kind = ? ORDER BY created DESC, id LIMIT ?",
+        (home, key, author, kind, count),
+    )
+    return [row[0] for row in rows]
 
 
 def settle(connection: sqlite3.Connection, record_id: bytes, message: bytes | None, home_key: bytes) -> None:

@@ -22,7 +22,7 @@ from node.store import aside, database, erasures, known
 from node.store.aside import returning, set_aside
 from node.store.quota import Slots, slot_of
 from node.store.rows import Rows
-from node.store.words import merge_if_small
+from node.store.words import merge_if_small, note_lingering
 from node.views import in_search_index, rebuild, refresh, refresh_accounts
 from protocol.encoding import encode
 from protocol.errors import TheirFault
@@ -225,6 +225,7 @@ class Records(Rows):
         if erases is not None:
             erasures.heard(self.connection, thing, self.now())
             self.lingering.marks += 1
+            note_lingering(self.connection)
             self.lingering.indexed += in_search_index(gone)
         self._new.append(record)
         if speaks_of_accounts:

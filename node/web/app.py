@@ -21,6 +21,7 @@ from node.web.pages import (
     hours,
     join,
     leaving,
+    lost,
     neighborhoods,
     people,
     posts,
@@ -38,7 +39,7 @@ from node.web.visitor import look_up
 
 FEATURES = (
     *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods),
-    *(reissues, recovery, backup, erasure, leaving, coalitions, branches, privacy, status, api),
+    *(reissues, recovery, lost, backup, erasure, leaving, coalitions, branches, privacy, status, api),
 )
 
 

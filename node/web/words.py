@@ -124,6 +124,8 @@ NOTICES = {
     "said_again": phrase("Said again. Now another neighborhood that votes is asked."),
     "signed_anew": phrase("Signed anew."),
     "dropped": phrase("Dropped."),
+    "came_back": phrase("Your neighborhood is back."),
+    "identified": phrase("Their account goes on. What they had signed is signed anew."),
     "sheets_replaced": phrase("The new sheets count from now on. Destroy those that they replace."),
     "set_up": phrase("Your neighborhood is ready."),
     "signed_out": phrase("You are signed out."),

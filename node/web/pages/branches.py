@@ -7,9 +7,9 @@ from aiohttp import web
 from node.actions import branches, rosters
 from node.actions.branches import Branch, Fork
 from node.web import render
+from node.web.coordinators import require_coordinator
 from node.web.keys import NODE
 from node.web.pages.neighborhoods import COALITION, id_of
-from node.web.pages.people import require_coordinator
 from node.web.visitor import session_of
 
 routes = web.RouteTableDef()

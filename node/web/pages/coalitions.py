@@ -9,12 +9,12 @@ from aiohttp import web
 from node.actions import rosters
 from node.actions.rosters import Role
 from node.web import render
+from node.web.coordinators import require_coordinator
 from node.web.faults import status_of
 from node.web.forms import Form
 from node.web.keys import NODE
 from node.web.languages import phrase
 from node.web.pages.neighborhoods import COALITION, id_of
-from node.web.pages.people import require_coordinator
 from node.web.visitor import session_of
 from protocol.errors import Fault
 
