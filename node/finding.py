@@ -63,8 +63,8 @@ async def newest_keys(node: Node, texts: Sequence[str], address: str = "") -> No
 
     Asks at `address`, or, without one, at all places where neighbors were reached. `texts` are the words of
     the sheets: the first is what they are asked by. Does nothing on a node that has not been restored, or
-    has heard them since, unless an address is given. Raises SheetFault; OurFault("restored_keys") that says
-    why it is not known what counts.
+    has heard them since, unless an address is given. Raises SheetFault; what `ask` raises, of an address
+    that was given; OurFault("restored_keys") that says why it is not known what counts.
     """
     if not (address or restored.keys_unproven(node)):
         return
@@ -72,7 +72,7 @@ async def newest_keys(node: Node, texts: Sequence[str], address: str = "") -> No
     places = [address] if address else [at for one in reachable(node) for at in one.addresses]
     told = await asyncio.gather(*(ask(node, place, sheet) for place in places), return_exceptions=True)
     for heard in told:
-        if isinstance(heard, BaseException) and not isinstance(heard, Fault):
+        if isinstance(heard, BaseException) and (address or not isinstance(heard, Fault)):
             raise heard
     answers = [heard for heard in told if not isinstance(heard, BaseException)]
     known = [messages for _, messages in answers if messages and _is_ours(node, messages, sheet)]

@@ -63,7 +63,7 @@ class CoalitionPage:
     proposals: list[ProposalItem]
     we_vote: bool
     forked: bool
-    renewed: list[str] = field(default_factory=list)  # whose key has been replaced since an epoch last listed it
+    renewed: list[str] = field(default_factory=list)  # whose key was replaced since an epoch listed it
     can_propose: bool = False
 
 
