@@ -170,6 +170,18 @@ def in_slot(
     return connection.execute(sql + " AND erases IS NOT NULL" * marks_only, (scope, home, slot)).fetchall()
 
 
+def mark_lasts(connection: sqlite3.Connection, thing: bytes, current: bytes) -> bool:
+    """Whether a mark of a thing waits that only the quota keeps out: its author's, or one by the present key.
+
+    One by a key that its home has replaced may be a thief's, and waits for a person.
+    """
+    row = connection.execute(
+        "SELECT 1 FROM records WHERE erases = ? AND status = 1 AND (author != home OR home_key = ?)",
+        (thing, current),
+    ).fetchone()
+    return row is not None
+
+
 def marks_waiting(connection: sqlite3.Connection, thing: bytes) -> list[bytes]:
     """The marks of erasure of a thing that are kept aside."""
     rows = connection.execute("SELECT message FROM records WHERE erases = ? AND status = 1", (thing,))

@@ -256,10 +256,17 @@ class Records(Rows):
         return count
 
     def _wait_aside(self, record: Record) -> None:
+        """Keep a record on the side, if there is room; but no words that a mark erases which waits, too."""
         found = self.connection.execute("SELECT 1 FROM records WHERE id = ?", (record.id,)).fetchone()
         scope = encode(list(record.scope))
+        thing, chain = erased_thing(record), self.known.chains.get(record.home)
+        current = chain.current if chain is not None else b""
+        if thing is None and aside.mark_lasts(self.connection, record.thing, current):
+            return
         if found is None and aside.room_aside(self.connection, scope, record.home, self.own_home):
             self._insert(record, 1)
+        if thing is not None and aside.mark_lasts(self.connection, thing, current):
+            self._delete("thing = ? AND erases IS NULL AND status = 1", (thing,))
 
     def _drop(self, where: str, arguments: tuple[object, ...]) -> int:
         """Delete records and bring the views of their things up to date; gives how many left."""
