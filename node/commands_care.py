@@ -7,7 +7,7 @@ from typing import Any
 
 from node import finding
 from node.actions import backup as backups
-from node.actions import recovery, setup, waiting
+from node.actions import recovery, restored, setup, waiting
 from node.actions.reach import reachable
 from node.app import Node
 from node.commands import by_id, command, signed_in
@@ -30,7 +30,8 @@ async def backup(node: Node, *, path: str, backup_passphrase: str, force: bool) 
 def recover_status(node: Node) -> dict[str, Any]:
     """Which sheets there are, and what of ours waits under an earlier key."""
     found: dict[str, Any] = plain(recovery.policy(node))
-    return found | {"rest": plain(recovery.rest(node)), "key_is_current": node.key_is_current}
+    found |= {"rest": plain(recovery.rest(node)), "key_is_current": node.key_is_current}
+    return found | {"keys_unproven": restored.keys_unproven(node)}
 
 
 @command

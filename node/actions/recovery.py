@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from node.app import Node
 
 SIGNED_AT_ONCE = 50  # records in one transaction, so that the page is not held up
+NAMES_TRIED_MAX = 20  # records of an author and kind, the newest, in which a name is looked for
 FORMER_KEYS_MAX = 10_000  # fit into one question to SQLite
 
 
@@ -226,17 +227,19 @@ class Rest:
 
 def rest(node: Node) -> list[Rest]:
     """What nobody has signed anew: our own acts, and words of people who are not members here (any more)."""
-    own = node.node_keys.public
-    return [
-        Rest(author, "" if author == node.home else _name_shown(node, author, kind), kind, count)
-        for author, kind, count in aside.rest(node.connection, node.home, own)
-    ]
+    lines = aside.rest(node.connection, node.home, node.node_keys.public)
+    names: dict[bytes, str] = {node.home: ""}  # whatever an author showed last, on whichever kind
+    for author, kind, _ in lines:
+        if author != node.home:
+            names[author] = names.get(author) or _name_shown(node, author, kind)
+    return [Rest(author, names[author], kind, count) for author, kind, count in lines]
 
 
 def _name_shown(node: Node, author: bytes, kind: str) -> str:
-    held = aside.of_author(node.connection, node.home, node.node_keys.public, author, kind)
-    names = [parse(message).body.get("name") for _, message in held]
-    return next((name[:40] for name in reversed(names) if isinstance(name, str) and name), "")
+    own = node.node_keys.public
+    newest = aside.newest_of_author(node.connection, node.home, own, author, kind, NAMES_TRIED_MAX)
+    names = [parse(message).body.get("name") for message in newest]
+    return next((name[:40] for name in names if isinstance(name, str) and name), "")
 
 
 def decide(node: Node, session: Session, author: bytes, kind: str, keep: bool) -> int:

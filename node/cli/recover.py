@@ -66,6 +66,11 @@ def status(as_json: bool) -> None:
     show.say(f"{found['needed']} of {found['count']} recovery sheets are needed for a new key.")
     if not found["key_is_current"]:
         show.say("This node's key was replaced on another machine. Nothing it signs counts any more.")
+    if found["keys_unproven"]:
+        show.say(
+            "This node was restored from a backup. If other nodes refuse it now, its key was replaced after"
+            " that: “barnraise recover key” asks them first, and makes a new one."
+        )
     _show_rest(found["rest"])
 
 

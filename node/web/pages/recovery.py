@@ -40,6 +40,7 @@ async def show(request: web.Request) -> web.Response:
         key_is_current=node.key_is_current,
         own=node.home,
         came_back=bool(node.setting("came_back")),
+        unproven=restored.keys_unproven(node),
     )
 
 
