@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from node import VERSION
-from node.actions import accounts, hours, importing, members, neighborhoods, posts, setup
 from node.actions import backup as backups
+from node.actions import hours, importing, members, neighborhoods, posts, setup
 from node.actions.members import Session
 from node.app import Node
 from node.importing import AnswerDraft
@@ -66,9 +66,13 @@ def _check_texts(parameters: dict[str, Any]) -> None:
 
 
 @asynccontextmanager
-async def signed_in(node: Node, who: str, passphrase: str) -> AsyncIterator[Session]:
-    """Somebody signed in for as long as the block lasts."""
-    session = await members.sign_in(node, name=who, passphrase=passphrase, address="command line")
+async def signed_in(
+    node: Node, who: str, passphrase: str, *, former_too: bool = False
+) -> AsyncIterator[Session]:
+    """Somebody signed in for as long as the block lasts; see `members.sign_in`."""
+    session = await members.sign_in(
+        node, name=who, passphrase=passphrase, address="command line", former_too=former_too
+    )
     try:
         yield session
     finally:
@@ -90,7 +94,7 @@ def status(node: Node) -> dict[str, Any]:
     found: dict[str, Any] = {
         "version": VERSION,
         "set_up": node.is_set_up,
-        **_where(node),
+        **where(node),
         **plain(health.counts(node.connection, home, node.today())),
         "neighborhood": None,
         "links": [],
@@ -116,10 +120,10 @@ def check_database(node: Node) -> str:
 @command
 def setup_link(node: Node) -> dict[str, Any]:
     """A fresh one-time token for the path `/setup/TOKEN`."""
-    return {"token": setup.new_setup_link(node), **_where(node)}
+    return {"token": setup.new_setup_link(node), **where(node)}
 
 
-def _where(node: Node) -> dict[str, Any]:
+def where(node: Node) -> dict[str, Any]:
     """What it takes to say where the page is: see `node/cli/links.py`."""
     home = node.home.hex() if node.is_set_up else ""
     return {"home": home, "listen": node.settings.listen, "port": node.settings.port}
@@ -144,15 +148,7 @@ async def member_invite(node: Node, *, who: str, passphrase: str) -> dict[str, A
     """A one-time invitation code for the path `/join/CODE`."""
     async with signed_in(node, who, passphrase) as session:
         made = members.invite(node, session)
-        return {"code": made.code, "expires": made.expires, **_where(node)}
-
-
-@command
-async def member_reissue(node: Node, *, who: str, passphrase: str, name: str) -> dict[str, Any]:
-    """A one-time code with which a member chooses a new passphrase, for the path `/join/CODE`."""
-    async with signed_in(node, who, passphrase) as session:
-        made = accounts.reissue(node, session, member_called(node, session, name).key)
-        return {"code": made.code, "expires": made.expires, **_where(node)}
+        return {"code": made.code, "expires": made.expires, **where(node)}
 
 
 def member_called(node: Node, session: Session, name: str) -> members.Person:
@@ -162,16 +158,6 @@ def member_called(node: Node, session: Session, name: str) -> members.Person:
         if person.name.casefold() == wanted:
             return person
     raise OurFault("not_found", f"Nobody here is called {name}. See: barnraise member list")
-
-
-@command
-def member_reissues(node: Node) -> list[dict[str, Any]]:
-    """Every re-issued key that this node knows of, its own members' and other neighborhoods'."""
-    if not node.is_set_up:
-        raise OurFault("not_set_up")
-    found: list[dict[str, Any]] = plain(accounts.all_reissues(node, onlooker()))
-    kept = ("home", "neighborhood", "name", "old", "new", "created", "state")
-    return [{key: one[key] for key in kept} for one in found]
 
 
 # needs and offers

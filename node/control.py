@@ -30,6 +30,7 @@ from node import (
     commands_coalitions,  # noqa: F401  # and so do these
     commands_erasure,  # noqa: F401
     commands_lost,  # noqa: F401
+    commands_reissues,  # noqa: F401
 )
 from node.app import Node
 from node.settings import Settings

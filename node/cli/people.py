@@ -18,6 +18,7 @@ from node.cli.common import (
     print_json,
 )
 from node.cli.links import bases_of, show_links
+from node.cli.lost import in_file, words_option
 from protocol.errors import OurFault
 
 
@@ -97,8 +98,50 @@ def reissues(as_json: bool) -> None:
     rows = []
     for one in found:
         day = show.moment(one["created"]).date().isoformat()
-        rows.append((one["name"] or "a neighbor", one["neighborhood"], day, one["state"]))
-    show.table(["Name", "Neighborhood", "Day", "State"], rows)
+        key = one["new"][: show.ID_CHARS]
+        rows.append((one["name"] or "a neighbor", one["neighborhood"], day, key, one["state"]))
+    show.table(["Name", "Neighborhood", "Day", "New key", "State"], rows)
+
+
+@member.command()
+@click.argument("key")
+@data_option
+@as_options
+@words_option
+@json_option
+def contest(key: str, words_file: str | None, as_json: bool) -> None:
+    """Contest a new key that you did not ask for: KEY as “barnraise member reissues” shows it.
+
+    With --as and the old passphrase, or with --words and the 24 words of a key that you wrote down. The
+    account then belongs to the old key again, until a voter of another neighborhood agrees otherwise.
+    """
+    if words_file is None:
+        done = call("member_contest", **acting(), new=key)
+    else:
+        words = [word for line in in_file(words_file) for word in line.split()]
+        done = call("member_contest_on_paper", words=words, new=key)
+    if as_json:
+        print_json(done)
+        return
+    show.say("Contested. Everybody in the coalition sees it.")
+
+
+@member.command()
+@click.argument("key")
+@data_option
+@as_options
+@json_option
+def settle(key: str, as_json: bool) -> None:
+    """Stand by a contested new key of a member here, or agree to one that another neighborhood stands by.
+
+    Only coordinators can. Ask those concerned first: it counts once another neighborhood that votes agrees.
+    """
+    done = call("member_settle", **acting(), new=key)
+    if as_json:
+        print_json(done)
+        return
+    agreed = done["state"] == "settled"
+    show.say("Agreed. The new key counts." if agreed else "Said again. Another that votes is asked.")
 
 
 def _belongings(found: dict[str, Any]) -> None:
