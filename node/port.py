@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from node import VERSION
-from node.actions import recovery, restored
+from node.actions import lost, recovery, restored
 from node.actions.neighborhoods import sponsor
+from node.actions.reach import addresses_by_home
 from node.store import aside, neighbors
 from node.store.sets import set_of
 from protocol.errors import Fault, TheirFault
@@ -134,7 +134,7 @@ class StorePort:
     # what was signed with an earlier key
 
     def wants_aside(self, key: SetKey, home: bytes) -> bool:
-        return bool(self.node.setting("came_back")) and not self.node.setting(_aside_came(key, home))
+        return bool(self.node.setting("came_back")) and not self.node.setting(lost.aside_came(key, home))
 
     def aside(self, key: SetKey, home: bytes, after: int) -> tuple[list[bytes], int]:
         scope = self.node.records.indexes.scope(key)
@@ -150,7 +150,7 @@ class StorePort:
         return messages, 0
 
     def aside_came(self, key: SetKey, home: bytes) -> None:
-        self.node.set_setting(_aside_came(key, home), "1")
+        self.node.set_setting(lost.aside_came(key, home), "1")
         recovery.sign_all_anew(self.node)
 
     def keys_of_sheet(self, named: bytes) -> list[bytes]:
@@ -165,6 +165,7 @@ class StorePort:
             self.node.pair_in_step(home)
         elif key[0] == "roster":
             restored.roster_proven(self.node, key[1])
+            restored.keys_proven(self.node)  # they are part of that set
 
     # people's decisions about neighbors
 
@@ -302,17 +303,7 @@ class StorePort:
     # whom to call, and what day it is
 
     def wanted(self) -> dict[bytes, list[str]]:
-        found: dict[bytes, list[str]] = {}
-        for row in neighbors.neighbors(self.node.connection):
-            if row.state in ("asked", "linked"):
-                found[row.home] = [row.address] if row.address else []
-        for coalition in self.coalitions():
-            for home in sorted(self.members(coalition)):
-                found.setdefault(home, [])
-        found.pop(self.home, None)
-        for home, addresses in found.items():
-            addresses += json.loads(neighbors.card_addresses(self.node.connection, home))
-        return found
+        return addresses_by_home(self.node)
 
     def day_of_peer(self, home: bytes, day: int) -> None:
         if not self.knows(home):
@@ -336,10 +327,6 @@ class StorePort:
             self.days.differences.clear()
             if not self.node.clock_before_build():
                 self._agree_on_day()
-
-
-def _aside_came(key: SetKey, home: bytes) -> str:
-    return f"aside {key[0]} {key[1].hex()} {home.hex()}"
 
 
 def _charter_shown(coalition: bytes) -> str:

@@ -151,7 +151,8 @@ CODES: dict[str, Code] = {
     ),
     **_codes(
         "people", "ours", "page",
-        restored_roster="This node was restored from a backup. It can vote once it has heard another member.",
+        restored_keys="This node was restored: its key may have been replaced since. Ask a neighbor first.",
+        restored_roster="This node has come back. It can vote once it has heard another member.",
     ),
     **_codes(
         "people", "ours", "cli",

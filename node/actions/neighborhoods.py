@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from node import keys
+from node.actions import restored
 from node.actions.acting import say
 from node.actions.members import Session, coordinator
 from node.actions.names import neighborhood_name
@@ -257,6 +258,7 @@ def found_coalition(
         neighbors.set_coalition(
             node.connection, founded.id, "joined", name=title, agreement=agreement.strip()
         )
+        restored.roster_proven(node, founded.id)
         node.records.known_changed()
         if members:
             voters = sorted({node.home, *members})

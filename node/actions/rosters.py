@@ -2,12 +2,15 @@
 
 An invitation makes a guest at once. Voters, and removals, need an epoch: somebody proposes it, which is
 their own assent, and the others assent. Leaving is one's own act.
+
+An epoch lists the key of each home. One that only lists newer keys is worth proposing too: until an epoch
+lists a rotation, whoever finds an old recovery sheet can make a rival of it that may win.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from node.actions import restored
@@ -46,6 +49,7 @@ class ProposalItem:
     assents: list[str]
     needed: int
     can_assent: bool
+    same: bool = False  # nobody's role changes: it only lists newer keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class CoalitionPage:
     proposals: list[ProposalItem]
     we_vote: bool
     forked: bool
+    renewed: list[str] = field(default_factory=list)  # whose key was replaced since an epoch listed it
+    can_propose: bool = False
 
 
 def _roster(node: Node, coalition_id: bytes) -> Roster:
@@ -99,12 +105,22 @@ def coalition_page(node: Node, session: Session, coalition_id: bytes) -> Coaliti
                 assents=names(proposal.assents),
                 needed=len(roster.voters) // 2 + 1,
                 can_assent=we_vote and session.role == "coordinator" and not _assented(node, roster),
+                same=frozenset(proposal.epoch.voters) == roster.voters and not proposal.epoch.out,
             )
             for proposal in roster.proposals
         ],
         we_vote=we_vote,
         forked=bool(roster.forks),
+        renewed=names(_renewed(node, roster)),
+        can_propose=we_vote and session.role == "coordinator" and not _assented(node, roster),
     )
+
+
+def _renewed(node: Node, roster: Roster) -> list[bytes]:
+    """The members whose present key no epoch of this coalition lists, and that had another before."""
+    chains = node.records.known.chains
+    heads = {home: chains[home].head for home in roster.members if home in chains}
+    return [home for home, head in heads.items() if head != home and head not in roster.listed_keys]
 
 
 def _assented(node: Node, roster: Roster) -> bool:
@@ -129,7 +145,7 @@ def propose(node: Node, session: Session, coalition_id: bytes, roles: Mapping[by
         by_role[wanted[home]].append(home)
     if not by_role["voter"]:
         raise OurFault("bad_input", "At least one neighborhood must vote.")
-    if set(by_role["voter"]) == roster.voters and not by_role["out"]:
+    if set(by_role["voter"]) == roster.voters and not by_role["out"] and not _renewed(node, roster):
         raise OurFault("bad_input", "That is the roster as it is.")
     staying = sorted([*by_role["voter"], *by_role["guest"]])
     epoch = Epoch(
@@ -143,6 +159,12 @@ def propose(node: Node, session: Session, coalition_id: bytes, roles: Mapping[by
         proposed = say(node, None, "epoch", coalition(coalition_id), epoch.body())
         say(node, None, "assent", coalition(coalition_id), Assent(epoch=proposed.id).body())
     return proposed.id
+
+
+def renew_keys(node: Node, session: Session, coalition_id: bytes) -> bytes:
+    """Propose the roster as it is, with the keys of today. Raises OurFault; see `propose`."""
+    voters = _roster(node, coalition_id).voters
+    return propose(node, session, coalition_id, dict.fromkeys(voters, "voter"))
 
 
 def assent(node: Node, session: Session, coalition_id: bytes, epoch_id: bytes) -> None:

@@ -132,12 +132,24 @@ def rest(connection: sqlite3.Connection, home: bytes, key: bytes) -> list[tuple[
 def of_author(
     connection: sqlite3.Connection, home: bytes, key: bytes, author: bytes, kind: str
 ) -> list[tuple[bytes, bytes]]:
-    """(id, message) of one line of `rest`."""
+    """(id, message) of one line of `rest`, as they came."""
     return connection.execute(
         "SELECT id, message FROM records WHERE status = 1 AND home = ? AND home_key != ?"
         " AND author = ? AND kind = ? ORDER BY seq",
         (home, key, author, kind),
     ).fetchall()
+
+
+def newest_of_author(
+    connection: sqlite3.Connection, home: bytes, key: bytes, author: bytes, kind: str, count: int
+) -> list[bytes]:
+    """Messages of one line of `rest`, those made last first."""
+    rows = connection.execute(
+        "SELECT message FROM records WHERE status = 1 AND home = ? AND home_key != ?"
+        " AND author = ? AND kind = ? ORDER BY created DESC, id LIMIT ?",
+        (home, key, author, kind, count),
+    )
+    return [row[0] for row in rows]
 
 
 def settle(connection: sqlite3.Connection, record_id: bytes, message: bytes | None, home_key: bytes) -> None:
@@ -157,6 +169,18 @@ def in_slot(
     """(message, key of the home) of the records that count in a slot, or of its marks of erasure only."""
     sql = "SELECT message, home_key FROM records WHERE scope = ? AND home = ? AND slot = ? AND status = 0"
     return connection.execute(sql + " AND erases IS NOT NULL" * marks_only, (scope, home, slot)).fetchall()
+
+
+def mark_lasts(connection: sqlite3.Connection, thing: bytes, current: bytes) -> bool:
+    """Whether a mark of a thing waits that only the quota keeps out: its author's, or one by the present key.
+
+    One by a key that its home has replaced may be a thief's, and waits for a person.
+    """
+    row = connection.execute(
+        "SELECT 1 FROM records WHERE erases = ? AND status = 1 AND (author != home OR home_key = ?)",
+        (thing, current),
+    ).fetchone()
+    return row is not None
 
 
 def standing_above(connection: sqlite3.Connection, record: Record) -> list[bytes]:

@@ -143,6 +143,11 @@ def set_coalition(
     )
 
 
+def follow_branch(connection: sqlite3.Connection, coalition_id: bytes, epoch: bytes) -> None:
+    """Follow the branch of a coalition's roster on which an epoch lies: a person has decided so."""
+    connection.execute("UPDATE coalitions SET anchor = ? WHERE id = ?", (epoch, coalition_id))
+
+
 def add_invite(
     connection: sqlite3.Connection, invite_id: bytes, coalition_id: bytes, psk: bytes, now: int, expires: int
 ) -> None:

@@ -21,16 +21,15 @@ from typing import Literal
 from node.store import aside, database, erasures, known
 from node.store.aside import returning, set_aside
 from node.store.quota import Slots, slot_of
-from node.store.reading import Reading
-from node.store.sets import Indexes, set_of
-from node.store.words import Lingering, merge_if_small
+from node.store.rows import Rows
+from node.store.words import merge_if_small, note_lingering
 from node.views import in_search_index, rebuild, refresh, refresh_accounts
 from protocol.encoding import encode
 from protocol.errors import TheirFault
 from protocol.judge import Known, judge
 from protocol.kinds.accounts import Accounts
 from protocol.kinds.erasure import erased_thing
-from protocol.kinds.table import KINDS, refers_to
+from protocol.kinds.table import KINDS
 from protocol.record import Record, parse
 from protocol.scopes import COALITION, DAY_S
 from sync.index import RangeIndex
@@ -52,19 +51,16 @@ class Added:
     record: Record | None = None
 
 
-class Records(Reading):
+class Records(Rows):
     """The records of one node and the sets they form."""
 
     def __init__(self, connection: sqlite3.Connection, today: Callable[[], int]) -> None:
         super().__init__(connection)
         self.today = today
         self.now: Callable[[], int] = lambda: today() * DAY_S
-        self.lingering = Lingering()
-        self._own_home = b""
         self.on_new: Callable[[list[Record]], None] = lambda records: None
         self.on_known: Callable[[], None] = lambda: None
         self.on_own_version: Callable[[Record], None] = lambda record: None  # within the transaction
-        self.indexes = Indexes(connection)
         self._known: Known | None = None
         self._known_day = -1
         self._refused: OrderedDict[bytes, str] = OrderedDict()
@@ -81,11 +77,11 @@ class Records(Reading):
     @property
     def own_home(self) -> bytes:
         """The id of this neighborhood, b"" before set-up."""
-        return self._own_home
+        return self.indexes.own_home
 
     @own_home.setter
     def own_home(self, home: bytes) -> None:
-        self._own_home = self.indexes.own_home = home
+        self.indexes.own_home = home
         self.forget()
 
     @property
@@ -202,13 +198,10 @@ class Records(Reading):
         if erases is not None and any(mark < (record.by_home, record.id) for mark in marks):
             return Added("superseded", "superseded", record)
         if erases is None:
-            better = self.connection.execute(
-                "SELECT 1 FROM records WHERE thing = ? AND status = 0 AND (edit, id) > (?, ?)",
-                (thing, record.edit, record.id),
-            ).fetchone()
+            better = self._has_better(record)
             if record.home == self.own_home:
                 self.on_own_version(record)
-            if better is not None:
+            if better:
                 return Added("superseded", "superseded", record)
         if record.kind == "standing" and self._other_standing(record, "thing < ?"):
             return Added("superseded", "superseded", record)
@@ -232,6 +225,7 @@ class Records(Reading):
         if erases is not None:
             erasures.heard(self.connection, thing, self.now())
             self.lingering.marks += 1
+            note_lingering(self.connection)
             self.lingering.indexed += in_search_index(gone)
         self._new.append(record)
         if speaks_of_accounts:
@@ -239,67 +233,6 @@ class Records(Reading):
         if kind is not None and kind.group in ("keys", "roster"):
             self.known_changed()
         return Added("new", "", record)
-
-    def _marks(self, record: Record) -> list[tuple[bool, bytes]]:
-        """The marks held that erase this record's thing: whether the home made it, and the id."""
-        thing = erased_thing(record) or record.thing
-        rows = self.connection.execute(
-            "SELECT author = home, id FROM records WHERE erases = ? AND status = 0", (thing,)
-        )
-        return [(bool(by_home), record_id) for by_home, record_id in rows]
-
-    def _insert(self, record: Record, status: int) -> None:
-        erases = erased_thing(record)
-        expires = record.expires
-        self.connection.execute(
-            "INSERT INTO records"
-            " (id, thing, kind, scope, author, home, created, expires, edit, erases, refers,"
-            " slot, home_key, status, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.id,
-                record.thing,
-                record.kind,
-                encode(list(record.scope)),
-                record.author,
-                record.home,
-                record.created,
-                expires,
-                record.edit,
-                erases,
-                refers_to(record),
-                slot_of(record),
-                record.home_key,
-                status,
-                record.message,
-            ),
-        )
-        if status == 0:
-            self.indexes.insert(set_of(record, self.own_home), record.created, record.id)
-
-    def _other_standing(self, record: Record, which: str) -> list[bytes]:
-        """Ids of standings of the same post under another thing. A post has one: the lowest thing."""
-        place = (encode(list(record.scope)), record.home, slot_of(record), record.thing)
-        rows = self.connection.execute(
-            "SELECT id FROM records WHERE scope = ? AND home = ? AND slot = ? AND kind = 'standing'"
-            f" AND erases IS NULL AND status = 0 AND {which}",
-            place,
-        )
-        return [row[0] for row in rows]
-
-    def _delete(self, where: str, arguments: tuple[object, ...]) -> list[Record]:
-        """Delete records; gives those that were in their sets: their views are to be refreshed."""
-        rows = self.connection.execute(
-            f"SELECT status, home_key, message FROM records WHERE {where}", arguments
-        ).fetchall()
-        gone = []
-        for status, home_key, message in rows:
-            record = parse(message).with_home_key(home_key)
-            if status == 0:
-                gone.append(record)
-                self.indexes.remove(set_of(record, self.own_home), record.created, record.id)
-            self.connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
-        self.lingering.rows += len(rows)
-        return gone
 
     def _within_quota(self, record: Record) -> bool:
         """Make room by the coalition's quota; False where the record itself is over it."""
@@ -323,10 +256,17 @@ class Records(Reading):
         return count
 
     def _wait_aside(self, record: Record) -> None:
+        """Keep a record on the side, if there is room; but no words that a mark erases which waits, too."""
         found = self.connection.execute("SELECT 1 FROM records WHERE id = ?", (record.id,)).fetchone()
         scope = encode(list(record.scope))
+        thing, chain = erased_thing(record), self.known.chains.get(record.home)
+        current = chain.current if chain is not None else b""
+        if thing is None and aside.mark_lasts(self.connection, record.thing, current):
+            return
         if found is None and aside.room_aside(self.connection, scope, record.home, self.own_home):
             self._insert(record, 1)
+        if thing is not None and aside.mark_lasts(self.connection, thing, current):
+            self._delete("thing = ? AND erases IS NULL AND status = 1", (thing,))
 
     def _drop(self, where: str, arguments: tuple[object, ...]) -> int:
         """Delete records and bring the views of their things up to date; gives how many left."""

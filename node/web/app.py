@@ -14,12 +14,14 @@ from node.web.pages import (
     api,
     backup,
     board,
+    branches,
     coalitions,
     erasure,
     frontdoor,
     hours,
     join,
     leaving,
+    lost,
     neighborhoods,
     people,
     posts,
@@ -37,7 +39,7 @@ from node.web.visitor import look_up
 
 FEATURES = (
     *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods),
-    *(reissues, recovery, backup, erasure, leaving, coalitions, privacy, status, api),
+    *(reissues, recovery, lost, backup, erasure, leaving, coalitions, branches, privacy, status, api),
 )
 
 

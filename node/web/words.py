@@ -89,6 +89,7 @@ PASSING_WORDS = (
     phrase("You have offered to help with this already."),
     phrase("This is paused for now."),
     phrase("A neighbor who left"),
+    phrase("This is not decided yet, and every node will decide it alike."),
     phrase("There must be a coordinator. Make somebody else one first."),
     phrase("This needs nobody more at the moment."),
     phrase("Looking for nodes on this network is switched off."),
@@ -123,6 +124,8 @@ NOTICES = {
     "said_again": phrase("Said again. Now another neighborhood that votes is asked."),
     "signed_anew": phrase("Signed anew."),
     "dropped": phrase("Dropped."),
+    "came_back": phrase("Your neighborhood is back."),
+    "identified": phrase("Their account goes on. What they had signed is signed anew."),
     "sheets_replaced": phrase("The new sheets count from now on. Destroy those that they replace."),
     "set_up": phrase("Your neighborhood is ready."),
     "signed_out": phrase("You are signed out."),
@@ -161,5 +164,6 @@ NOTICES = {
     "coalition_declined": phrase("Declined."),
     "proposed": phrase("Proposed. The other neighborhoods that vote are asked."),
     "assented": phrase("Agreed. It counts once more than half have agreed."),
+    "branch_chosen": phrase("This neighborhood follows that roster from now on."),
     "left": phrase("You have left the coalition."),
 }

@@ -21,12 +21,13 @@ from tests.vectors.making import (
     rosters,
     sets,
     signatures,
+    waiting,
     words,
 )
 from tests.vectors.making.scene import Vector
 from tests.vectors.reading import FOLDER, LANDED, landed
 
-MODULES = (encoding, signatures, fields, judging, sets, rosters, words, parcels, links, reconciling)
+MODULES = (encoding, signatures, fields, judging, sets, rosters, words, parcels, links, reconciling, waiting)
 
 
 def cases() -> Iterator[tuple[str, Vector]]:
