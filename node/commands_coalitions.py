@@ -67,7 +67,8 @@ async def coalition_invite(node: Node, *, who: str, passphrase: str, coalition: 
 async def coalition_join(node: Node, *, who: str, passphrase: str, code: str) -> dict[str, Any]:
     """Use an invitation code that another neighborhood made. Needs a running node, which calls the other."""
     async with signed_in(node, who, passphrase) as session:
-        return {"joined": await neighborhoods.enter_code(node, session, code)}
+        done = await neighborhoods.enter_code(node, session, code)
+        return {"joined": done.name, "waiting": done.waiting}
 
 
 # who belongs to one
@@ -79,6 +80,8 @@ def _shown(node: Node, coalition_id: bytes) -> dict[str, Any]:
     del found["can_propose"]
     for proposal in found["proposals"]:
         del proposal["can_assent"]
+    for newcomer in found["newcomers"]:
+        del newcomer["can_vouch"]
     return found
 
 
@@ -94,6 +97,18 @@ async def coalition_renew(node: Node, *, who: str, passphrase: str, coalition: s
     async with signed_in(node, who, passphrase) as session:
         found = _called(node, coalition)
         rosters.renew_keys(node, session, found.id)
+        return _shown(node, found.id)
+
+
+@command
+async def coalition_vouch(
+    node: Node, *, who: str, passphrase: str, coalition: str, newcomer: str
+) -> dict[str, Any]:
+    """Vouch for the newcomer whose id begins with `newcomer`."""
+    async with signed_in(node, who, passphrase) as session:
+        found = _called(node, coalition)
+        waiting = rosters.coalition_page(node, session, found.id).newcomers
+        rosters.vouch(node, session, found.id, by_id("newcomers", newcomer, [one.home for one in waiting]))
         return _shown(node, found.id)
 
 

@@ -243,7 +243,7 @@ class Links:
         try:
             async with asyncio.timeout(JOIN_TIMEOUT_S):
                 name = await future
-                while self.node.home not in self.port.members(invite.coalition):
+                while not self._is_known_there(invite.coalition):
                     self._roster_moved.clear()  # until the sponsor's word has come over
                     await self._roster_moved.wait()
                 return name
@@ -252,6 +252,11 @@ class Links:
         finally:
             self._joining.pop(invite.invite_id, None)
             self.node.invites_entered.pop(invite.home, None)
+
+    def _is_known_there(self, coalition: bytes) -> bool:
+        """Whether we are in a coalition, or sponsored and in need of a second sponsor."""
+        roster = self.node.records.known.rosters.get(coalition)
+        return roster is not None and self.node.home in roster.members | roster.vouched.keys()
 
     def _joined(self, invite_id: bytes, coalition: bytes | None, code: str) -> None:
         future = self._joining.get(invite_id)

@@ -64,6 +64,8 @@ class Coalition:
     role: str
     members: list[str]
     agreement: str
+    we_vote: bool
+    newcomers: int  # who wait until a second neighborhood that votes vouches for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,8 @@ def neighborhoods(node: Node, session: Session) -> NeighborhoodsPage:
                 role=_role(node, roster),
                 members=sorted(neighborhood_name(node, home) for home in roster.members),
                 agreement=roster.charter.agreement,
+                we_vote=node.home in roster.voters,
+                newcomers=len(roster.vouched) if node.home in roster.voters else 0,
             )
             for coalition_id, roster in rosters.items()
         ],
@@ -174,7 +178,8 @@ def joined(node: Node) -> dict[bytes, Roster]:
 
 def _role(node: Node, roster: Roster) -> str:
     if node.home not in roster.members:
-        return "left" if node.home in roster.ever else "waiting"
+        waits = node.home in roster.vouched or node.home not in roster.ever
+        return "waiting" if waits else "left"
     if roster.founder == node.home:
         return "founder"
     return "voter" if node.home in roster.voters else "guest"
@@ -284,6 +289,14 @@ def decline_coalition(node: Node, session: Session, coalition_id: bytes) -> None
     _answer_offer(node, coalition_id, "declined")
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The coalition that a code led to. `waiting`: a second neighborhood has to vouch for us first."""
+
+    name: str
+    waiting: bool
+
+
 def _answer_offer(node: Node, coalition_id: bytes, state: str) -> None:
     row = neighbors.coalition(node.connection, coalition_id)
     if row is None or row.state != "offered":
@@ -319,14 +332,14 @@ def sponsor(node: Node, home: bytes, coalition_id: bytes) -> None:
         say(node, None, "sponsor", coalition(coalition_id), body)
 
 
-async def enter_code(node: Node, session: Session, code: str) -> str:
-    """Use an invitation code; waits until the other node has answered. Gives what happened, in words."""
+async def enter_code(node: Node, session: Session, code: str) -> Joined:
+    """Use an invitation code; waits until the other node has answered."""
     coordinator(session)
     invite = read_invite(code)
     if invite.home == node.home:
         raise OurFault("bad_code", "This code was made here. Give it to the other neighborhood.")
     name: str = await node.join_by_code(invite)
-    return f"This neighborhood is now in the coalition {name}."
+    return Joined(name, node.home not in joined(node)[invite.coalition].members)
 
 
 def overview(node: Node, session: Session | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Who belongs to a coalition: proposed by one voter, decided by more than half of them.
 
-An invitation makes a guest at once. Voters, and removals, need an epoch: somebody proposes it, which is
+An invitation makes a guest: at once while at most two vote, else as soon as a second neighborhood that votes
+vouches for the newcomer. Voters, and removals, need an epoch: somebody proposes it, which is
 their own assent, and the others assent. Leaving is one's own act.
 
 An epoch lists the key of each home. One that only lists newer keys is worth proposing too: until an epoch
@@ -18,8 +19,9 @@ from node.actions.acting import say
 from node.actions.members import Session, coordinator
 from node.actions.names import neighborhood_name
 from node.actions.neighborhoods import joined
+from node.keys import six_words
 from protocol.errors import OurFault
-from protocol.kinds.roster import Assent, Epoch, Leave, Roster
+from protocol.kinds.roster import Assent, Epoch, Leave, Roster, Sponsor
 from protocol.scopes import coalition
 
 if TYPE_CHECKING:
@@ -53,6 +55,17 @@ class ProposalItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A neighborhood that was invited, and waits until a second one that votes vouches for it."""
+
+    home: bytes
+    name: str
+    words: str
+    vouched_by: list[str]
+    can_vouch: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CoalitionPage:
     """A coalition with its members and what is proposed."""
 
@@ -65,6 +78,7 @@ class CoalitionPage:
     forked: bool
     renewed: list[str] = field(default_factory=list)  # whose key was replaced since an epoch listed it
     can_propose: bool = False
+    newcomers: list[Newcomer] = field(default_factory=list)
 
 
 def _roster(node: Node, coalition_id: bytes) -> Roster:
@@ -113,6 +127,17 @@ def coalition_page(node: Node, session: Session, coalition_id: bytes) -> Coaliti
         forked=bool(roster.forks),
         renewed=names(_renewed(node, roster)),
         can_propose=we_vote and session.role == "coordinator" and not _assented(node, roster),
+        newcomers=[
+            Newcomer(
+                home=home,
+                name=neighborhood_name(node, home),
+                words=six_words(home),
+                vouched_by=names(makers),
+                can_vouch=we_vote and session.role == "coordinator" and node.home not in makers,
+            )
+            for home, makers in roster.vouched.items()
+            if home != node.home
+        ],
     )
 
 
@@ -177,6 +202,22 @@ def assent(node: Node, session: Session, coalition_id: bytes, epoch_id: bytes) -
     if epoch_id not in {proposal.id for proposal in roster.proposals}:
         raise OurFault("no_longer_possible", "This proposal has been decided.")
     say(node, None, "assent", coalition(coalition_id), Assent(epoch=epoch_id).body())
+
+
+def vouch(node: Node, session: Session, coalition_id: bytes, home: bytes) -> None:
+    """Vouch for a neighborhood that another voter has invited: with two who do, it is in."""
+    coordinator(session)
+    roster = _roster(node, coalition_id)
+    if home in roster.members:
+        raise OurFault("no_longer_possible", "This neighborhood is in already.")
+    if node.home not in roster.voters:
+        raise OurFault("not_allowed", "Only a neighborhood that votes in a coalition can vouch for another.")
+    if home not in roster.vouched:
+        raise OurFault("not_found")
+    if node.home in roster.vouched[home]:
+        raise OurFault("no_longer_possible", "You have vouched for it. A second neighborhood is needed.")
+    body = Sponsor(guest=home, epoch=roster.in_force).body()
+    say(node, None, "sponsor", coalition(coalition_id), body)
 
 
 def leave(node: Node, session: Session, coalition_id: bytes) -> None:

@@ -120,7 +120,15 @@ def join(code: str, as_json: bool) -> None:
     if as_json:
         print_json(done)
     else:
-        show.say(show.clean(done["joined"]))
+        name = show.clean(done["joined"])
+        if done["waiting"]:
+            show.say(
+                f"“{name}” has this neighborhood's request. Three or more neighborhoods vote there, so a"
+                " second one has to vouch for you. Its coordinator sees that on the coalition's page, and with:"
+                " barnraise coalition show"
+            )
+        else:
+            show.say(f"This neighborhood is now in the coalition “{name}”.")
 
 
 # who belongs to one
@@ -150,6 +158,12 @@ def _tell(found: dict[str, Any], as_json: bool) -> None:
         show.say(
             f"  {len(one['assents'])} of {one['needed']} needed. Agree with: barnraise coalition agree ID"
         )
+    for one in found["newcomers"]:
+        show.say(
+            f"\n{show.clean(one['name'])} ({one['home'][: show.ID_CHARS]}, {one['words']}) wants to come in;"
+            f" invited by {_names(one['vouched_by'])}.\n"
+            "  A second neighborhood that votes vouches for it with: barnraise coalition vouch ID"
+        )
     if found["renewed"]:
         show.say(
             f"\nReplaced its key since the roster was agreed: {_names(found['renewed'])}. So that no old"
@@ -175,6 +189,20 @@ def renew(which: str, as_json: bool) -> None:
     finds an old recovery sheet could make another key count instead.
     """
     _tell(call("coalition_renew", **acting(), coalition=which), as_json)
+
+
+@coalition.command()
+@click.argument("newcomer", metavar="ID")
+@data_option
+@as_options
+@_which_option
+@json_option
+def vouch(newcomer: str, which: str, as_json: bool) -> None:
+    """Vouch for a neighborhood that another has invited. ID as “barnraise coalition show” shows it.
+
+    Needed where three or more neighborhoods vote: then two of them have to vouch for a newcomer.
+    """
+    _tell(call("coalition_vouch", **acting(), coalition=which, newcomer=newcomer), as_json)
 
 
 @coalition.command()

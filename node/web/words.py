@@ -162,6 +162,7 @@ NOTICES = {
     "founded": phrase("The coalition is founded. Its other members are asked to join."),
     "coalition_accepted": phrase("You have joined the coalition."),
     "coalition_declined": phrase("Declined."),
+    "vouched": phrase("Vouched. They are in as soon as everybody has heard it."),
     "proposed": phrase("Proposed. The other neighborhoods that vote are asked."),
     "assented": phrase("Agreed. It counts once more than half have agreed."),
     "branch_chosen": phrase("This neighborhood follows that roster from now on."),

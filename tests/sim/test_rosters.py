@@ -193,3 +193,34 @@ def test_between_tips_there_is_nothing_to_choose() -> None:
     assert not fork.can_choose and fork.signed_twice == ["Riverbend"]
     with pytest.raises(OurFault, match="decide it alike"):
         branches.follow(riverbend.node, riverbend.coordinator, valley, fork.branches[1].id)
+
+
+def test_where_three_vote_a_second_one_vouches_for_a_newcomer() -> None:
+    """The code of one voter is not enough: the newcomer is told, and another coordinator sees who waits."""
+    world = World("vouch")
+    riverbend, oak, harbor, mill = world.places("riverbend", "oak", "harbor", "mill")
+    valley = world.coalition(riverbend, oak, harbor)
+    assert world.enter(mill, world.invite(riverbend, valley)) == (valley, "")
+    page = lambda place: rosters.coalition_page(place.node, place.coordinator, valley)  # noqa: E731
+    world.until(lambda: page(oak).newcomers and page(mill).members, 20, "oak is asked, mill knows the roster")
+    (newcomer,) = page(oak).newcomers
+    assert (newcomer.home, newcomer.vouched_by, newcomer.can_vouch) == (mill.home, ["Riverbend"], True)
+    assert not page(riverbend).newcomers[0].can_vouch, "it has vouched already"
+    world.run(5)
+    assert mill.home not in page(mill).members
+    (shown,) = neighborhoods.neighborhoods(mill.node, mill.coordinator).coalitions
+    assert shown.role == "waiting"
+    with pytest.raises(OurFault, match="second neighborhood"):
+        rosters.vouch(riverbend.node, riverbend.coordinator, valley, mill.home)
+    with pytest.raises(OurFault):
+        rosters.vouch(oak.node, oak.coordinator, valley, bytes(32))
+
+    rosters.vouch(oak.node, oak.coordinator, valley, mill.home)
+    world.until(lambda: mill.home in mill.links.port.members(valley), 20, "mill is in")
+    with pytest.raises(OurFault, match="in already"):
+        rosters.vouch(harbor.node, harbor.coordinator, valley, mill.home)
+    soup = riverbend.post("Soup for two")
+    world.until(lambda: "Soup for two" in mill.board(), 20, "and shares everything")
+    assert soup and page(oak).newcomers == []
+    settled(world)
+    always(world)

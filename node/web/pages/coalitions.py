@@ -73,6 +73,13 @@ async def assent(request: web.Request) -> web.Response:
     return render.go(f"/coalitions/{id_of(request).hex()}", "assented")
 
 
+@routes.post(COALITION + "/vouch/{home:[0-9a-f]{64}}")
+async def vouch(request: web.Request) -> web.Response:
+    home = bytes.fromhex(request.match_info["home"])
+    rosters.vouch(request.app[NODE], session_of(request), id_of(request), home)
+    return render.go(f"/coalitions/{id_of(request).hex()}", "vouched")
+
+
 @routes.get(COALITION + "/leave")
 async def show_leave(request: web.Request) -> web.Response:
     require_coordinator(request)

@@ -214,10 +214,8 @@ async def enter_code(request: web.Request) -> web.Response:
     status = 400
     if not form:
         try:
-            happened = await neighborhoods.enter_code(request.app[NODE], session, code)
-            return render.page(
-                request, "neighborhoods/entered.html", happened=render.translate(request, happened)
-            )
+            joined = await neighborhoods.enter_code(request.app[NODE], session, code)
+            return render.page(request, "neighborhoods/entered.html", joined=joined)
         except Fault as fault:
             form.refuse(fault)
             status = status_of(fault)
