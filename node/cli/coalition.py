@@ -124,8 +124,8 @@ def join(code: str, as_json: bool) -> None:
         if done["waiting"]:
             show.say(
                 f"“{name}” has this neighborhood's request. Three or more neighborhoods vote there, so a"
-                " second one has to vouch for you. Its coordinator sees that on the coalition's page, and with:"
-                " barnraise coalition show"
+                " second one has to vouch for you. Its coordinator sees that on the coalition's page, and"
+                " with: barnraise coalition show"
             )
         else:
             show.say(f"This neighborhood is now in the coalition “{name}”.")
