@@ -16,13 +16,16 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from node.actions import carry
 from node.actions.carry import Asked, Writing
 from node.actions.carry_in import Outcome, Reading
+from node.actions.members import Session, coordinator
+from node.actions.names import neighborhood_name
 from protocol.bundle import PAGE_SIZE_BYTES, SIZE_BYTES_MAX, START_SIZE_BYTES, SUFFIX, header_size_bytes
 from protocol.errors import Fault, OurFault, WorldFault
 
@@ -56,14 +59,19 @@ class Work:
     names: list[str] = field(default_factory=list)  # of the recipients
     task: asyncio.Task[None] | None = None
 
+    @property
+    def percent(self) -> int:
+        """How much of a file has been read."""
+        return 100 * self.done_bytes // self.total_bytes if self.total_bytes else 0
+
 
 watchers: list[Callable[[Work], None]] = []  # of whoever does this in its own process: the command line
 
 
 def begin(node: Node, what: Literal["out", "digest", "in", "answer"]) -> Work:
-    """Take the one place. Raises WorldFault("queue_full") while another file is being written or read."""
+    """Take the one place. Raises WorldFault("carrying_already") while another file is under way."""
     if node.carrying is not None and node.carrying.state == "running":
-        raise WorldFault("queue_full", "Another file is being written or read. Try again in a moment.")
+        raise WorldFault("carrying_already")
     work = node.carrying = Work(what, node.random(8).hex())
     for watcher in watchers:
         watcher(work)
@@ -84,20 +92,6 @@ async def run(work: Work, doing: Any) -> None:
     except BaseException:
         work.state, work.fault = "refused", WorldFault("internal")
         raise
-
-
-def start(work: Work, doing: Any) -> None:
-    """Do the work beside everything else; the page looks at `work`."""
-
-    async def alone() -> None:
-        try:
-            await run(work, doing)
-        except Fault as fault:
-            log.info("a carried file was refused: %s", fault.code)
-        except Exception:
-            log.exception("carrying failed")
-
-    work.task = asyncio.create_task(alone())
 
 
 async def stop(node: Node) -> None:
@@ -132,7 +126,7 @@ async def read(node: Node, work: Work, path: Path) -> Outcome:
     with await asyncio.to_thread(path.open, "rb") as file:
         work.total_bytes = os.fstat(file.fileno()).st_size
         if work.total_bytes > SIZE_BYTES_MAX:
-            raise OurFault("not_a_bundle", "This file is larger than any that Barnraise writes.")
+            raise OurFault("file_too_large")
         start = await asyncio.to_thread(file.read, START_SIZE_BYTES)
         reading.begin(start + await asyncio.to_thread(file.read, header_size_bytes(start) - len(start)))
         while True:
@@ -154,7 +148,7 @@ async def read(node: Node, work: Work, path: Path) -> Outcome:
 async def write(node: Node, work: Work, writing: Writing, target: Path, *, force: bool = False) -> None:
     """Write a file to `target`, and check it there.
 
-    Raises OurFault: file_exists, too_long; WorldFault: disk_full, damaged_bundle; OSError.
+    Raises OurFault: file_exists, too_much_to_carry; WorldFault: disk_full, damaged_bundle; OSError.
     """
     part = target.with_name(target.name + ".part")
     try:
@@ -176,11 +170,10 @@ async def write(node: Node, work: Work, writing: Writing, target: Path, *, force
         work.size_bytes = await asyncio.to_thread(_name, part, target, force)
     except OSError as error:
         if error.errno in _FULL:
-            raise WorldFault("disk_full", "There is no room for the file. Nothing was left there.") from error
+            raise WorldFault("disk_full") from error
         raise
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        _drop(part)
     work.path = target
 
 
@@ -228,7 +221,88 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-# files that wait for the page
+# what the page asks for: the file lies here until somebody has fetched it
+
+
+def start_out(node: Node, session: Session, homes: Sequence[bytes] | None, *, digest: bool) -> Work:
+    """Write a file for these neighborhoods (None: all whose key is known). Raises Fault."""
+    coordinator(session)
+    chosen = carry.recipients(node, homes)
+    work = begin(node, "digest" if digest else "out")
+    work.names = [neighborhood_name(node, recipient.home) for recipient in chosen]
+    _start(work, _write_here(node, work, carry.Writing(node, chosen, records=not digest, held=digest)))
+    return work
+
+
+def start_answer(node: Node, session: Session) -> Work:
+    """Write what the neighborhood lacks whose file was read last. Raises Fault."""
+    coordinator(session)
+    asked: Asked | None = node.carrying.asked if node.carrying is not None else None
+    writing = carry.answer(node, asked)
+    assert asked is not None
+    work = begin(node, "answer")
+    work.names = [neighborhood_name(node, asked.letter.sender)]
+    _start(work, _write_here(node, work, writing))
+    return work
+
+
+async def start_in(node: Node, session: Session, chunks: AsyncIterator[bytes]) -> Work:
+    """Take a file from a browser, then read it beside everything else. Raises Fault."""
+    coordinator(session)
+    work = begin(node, "in")
+    path = _waiting_file(node, work)
+    try:
+        drop_files(node.settings.data)
+        await _receive(chunks, path, room_bytes(node))
+    except BaseException as error:
+        work.state = "refused"
+        _drop(path)
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise WorldFault("disk_full") from error
+        raise
+    _start(work, _read_here(node, work, path))
+    return work
+
+
+async def _receive(chunks: AsyncIterator[bytes], path: Path, room: int) -> None:
+    with await asyncio.to_thread(_private, path) as out:
+        size_bytes = 0
+        async for chunk in chunks:
+            size_bytes += len(chunk)
+            if size_bytes > room:
+                raise OurFault("file_too_large")
+            await asyncio.to_thread(out.write, chunk)
+
+
+async def _read_here(node: Node, work: Work, path: Path) -> None:
+    try:
+        await read(node, work, path)
+    finally:
+        _drop(path)
+
+
+def _drop(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+async def _write_here(node: Node, work: Work, writing: Writing) -> None:
+    drop_files(node.settings.data)
+    await write(node, work, writing, _waiting_file(node, work))
+
+
+def _start(work: Work, doing: Coroutine[Any, Any, Any]) -> None:
+    """Do the work beside everything else; the page looks at `work`."""
+
+    async def alone() -> None:
+        try:
+            await run(work, doing)
+        except Fault as fault:
+            log.info("a carried file was refused: %s", fault.code)
+        except Exception:
+            log.exception("carrying failed")
+
+    work.task = asyncio.create_task(alone())
 
 
 def folder_of(data: Path) -> Path:
@@ -238,7 +312,7 @@ def folder_of(data: Path) -> Path:
     return folder
 
 
-def waiting_file(node: Node, work: Work) -> Path:
+def _waiting_file(node: Node, work: Work) -> Path:
     """Where the page's file lies meanwhile."""
     return folder_of(node.settings.data) / f"{work.what}-{work.id}{SUFFIX}"
 
@@ -251,9 +325,9 @@ def drop_files(data: Path, older_than_s: float = float("inf")) -> None:
                 path.unlink()
 
 
-def room_bytes(data: Path) -> int:
+def room_bytes(node: Node) -> int:
     """How large a file may be that is given to the page now."""
-    free = shutil.disk_usage(data).free - ROOM_LEFT_BYTES
+    free = shutil.disk_usage(node.settings.data).free - ROOM_LEFT_BYTES
     return max(0, min(SIZE_BYTES_MAX, free))
 
 

@@ -154,6 +154,7 @@ async def keep_copies(node: Node) -> None:
                 await asyncio.to_thread(backup.make_local_copy, data, still_wanted)
             except (Fault, OSError):
                 log.exception("the database could not be copied")
+        carrying.drop_files(data, node.now() - carrying.FILE_AGE_MAX_S)
         if node.copies_forgotten == forgotten:
             wanted.clear()
             with contextlib.suppress(TimeoutError):

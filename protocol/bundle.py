@@ -140,9 +140,7 @@ def header_size_bytes(start: bytes) -> int:
 
     Raises OurFault("not_a_bundle"), WorldFault: newer_bundle, damaged_bundle.
     """
-    if not start:
-        raise OurFault("not_a_bundle", "This file is empty. Copy it from where it was written once more.")
-    if start[: len(MAGIC)] != MAGIC[: len(start)]:
+    if not start or start[: len(MAGIC)] != MAGIC[: len(start)]:
         raise OurFault("not_a_bundle")
     if len(start) < START_SIZE_BYTES:
         raise WorldFault("damaged_bundle")

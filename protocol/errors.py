@@ -159,6 +159,8 @@ CODES: dict[str, Code] = {
         not_our_bundle="This file is not for this neighborhood, or over two months old. Ask for a new one.",
         no_prekey="No key of that neighborhood is known here yet, so nothing can be sealed to it.",
         nothing_asked="This file does not say what is held where it comes from. Ask for one that does.",
+        file_too_large="This file is too large for this machine. Choose another, or make room on its card.",
+        too_much_to_carry="This is more than fits into one file. Choose fewer neighborhoods.",
         nobody_to_carry_to="No key of another neighborhood is known here, so there is nobody to carry to.",
     ),
     **_codes(
@@ -175,6 +177,7 @@ CODES: dict[str, Code] = {
     **_codes(
         "carry", "world", "page",
         damaged_bundle="This file is damaged or was cut off. Copy it from where it was written once more.",
+        carrying_already="Another file is being written or read just now. Try again when it is done.",
         newer_bundle="Another version of Barnraise wrote this file. Update the older of the two nodes.",
     ),
     # the state of the world

@@ -175,7 +175,7 @@ class Writing:
     def pieces(self) -> Iterator[bytes]:
         """The bytes of the file; at times none, so that others get their turn.
 
-        Raises OurFault("too_long") beyond PAGES_MAX.
+        Raises OurFault("too_much_to_carry") beyond PAGES_MAX.
         """
         header = write_header({recipient.home: recipient.prekey for recipient in self._to}, self._seed)
         self._digest = header[-32:]
@@ -234,7 +234,7 @@ class Writing:
 
     def _sealed(self, key: bytes, content: bytes) -> bytes:
         if self._place == PAGES_MAX:
-            raise OurFault("too_long", "This is more than fits into one file. Choose fewer neighborhoods.")
+            raise OurFault("too_much_to_carry")
         page = seal_page(key, self._digest, self._place, content)
         self._place += 1
         return page
