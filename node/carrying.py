@@ -86,6 +86,10 @@ async def run(work: Work, doing: Any) -> None:
     except Fault as fault:
         work.state, work.fault = "refused", fault
         raise
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        work.state, work.fault = "refused", WorldFault("no_access", f"{place}{error.strerror or error}.")
+        raise work.fault from error
     except asyncio.CancelledError:
         work.state = "stopped"
         raise
@@ -117,10 +121,7 @@ def state(work: Work) -> dict[str, Any]:
 
 
 async def read(node: Node, work: Work, path: Path) -> Outcome:
-    """Read a file in. Raises Fault; what was whole before a fault has been taken in.
-
-    OSError where the file cannot be read.
-    """
+    """Read a file in. Raises Fault, OSError; what was whole before a fault has been taken in."""
     reading = Reading(node)
     work.outcome = reading.outcome
     with await asyncio.to_thread(path.open, "rb") as file:
