@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 
 from tests.vectors.making import (
+    bundles,
     encoding,
     fields,
     judging,
@@ -26,7 +27,7 @@ from tests.vectors.making import (
 from tests.vectors.making.scene import Vector
 from tests.vectors.reading import FOLDER, LANDED, landed
 
-MODULES = (encoding, signatures, fields, judging, sets, rosters, words, parcels, links, reconciling)
+MODULES = (encoding, signatures, fields, judging, sets, rosters, words, parcels, bundles, links, reconciling)
 
 
 def cases() -> Iterator[tuple[str, Vector]]:
