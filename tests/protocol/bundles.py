@@ -5,8 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from protocol.bundle import PAGE_SIZE_BYTES, derive, letter_key, seal_page, write_header
-from protocol.letter import Letter, RecordsPage, Section
+from protocol.bundle import (
+    PAGE_SIZE_BYTES,
+    START_SIZE_BYTES,
+    derive,
+    header_size_bytes,
+    letter_key,
+    open_page,
+    read_header,
+    seal_page,
+    write_header,
+)
+from protocol.letter import Letter, RecordsPage, Section, read_letter
 
 NOTHING = hashlib.sha256(bytes(32) + b"\0").digest()[:16]  # the fingerprint of an empty set
 
@@ -46,6 +56,21 @@ def letter_to(
     return Letter(
         sender, recipient, made, prekey, tuple(sections), tuple(ranges), tells_held, b"", tuple(key_records)
     )
+
+
+def opened_by(file: bytes, prekeys: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The contents of all pages that these prekeys open, one after another."""
+    header = read_header(file[: header_size_bytes(file[:START_SIZE_BYTES])])
+    size = header_size_bytes(file[:START_SIZE_BYTES])
+    letters = header.open(prekeys)
+    keys, found = list(letters), []
+    for place, at in enumerate(range(size, len(file) - PAGE_SIZE_BYTES + 1, PAGE_SIZE_BYTES)):
+        opened = open_page(file[at : at + PAGE_SIZE_BYTES], header.digest, place, keys)
+        if opened is not None:
+            found.append(opened[1])
+            if opened[0] in letters:
+                keys += [section.key for section in read_letter(opened[1]).sections]
+    return b"\n".join(found)
 
 
 def records_page(number: int, last: bool, *records: bytes) -> bytes:

@@ -9,9 +9,9 @@ import pytest
 from node.actions import neighborhoods, posts, promises
 from node.actions.carry import recipients, shared_with
 from node.store import neighbors
-from protocol.bundle import PAGE_SIZE_BYTES, START_SIZE_BYTES, header_size_bytes, open_page, read_header
+from protocol.bundle import PAGE_SIZE_BYTES
 from protocol.errors import OurFault, TheirFault, WorldFault
-from protocol.letter import read_letter
+from tests.protocol.bundles import opened_by
 from tests.sim.invariants import always, rows, settled
 from tests.sim.sticks import answer, pages_of, read, written
 from tests.sim.test_recovery import replace_key
@@ -103,9 +103,9 @@ def test_two_halves_of_a_region_with_a_stick_between_them() -> None:
 
 def test_a_digest_and_its_answer_take_two_trips_and_carry_the_difference_alone() -> None:
     world, (riverbend, oak), coalition = valley("digest", "riverbend", "oak")
-    for number in range(60):
-        riverbend.post(f"Before {number}", text="long " * 300)
-    world.until(lambda: len(ids(oak, "coalition", coalition)) >= 62, 60, "both hold what was before")
+    for number in range(90):
+        riverbend.post(f"Before {number}", text="long " * 390)
+    world.until(lambda: len(ids(oak, "coalition", coalition)) >= 92, 60, "both hold what was before")
     flood(world, [riverbend], [oak])
     soup = riverbend.post("Soup")
     ladder = oak.post("Ladder", type="offer", what="lend")
@@ -169,24 +169,10 @@ def test_private_words_are_in_no_file() -> None:
     _, (riverbend, oak), _ = valley("private", "riverbend", "oak")
     secret_needs(riverbend)
     stick = written(riverbend, oak)
-    opened = opened_by(oak, stick)
+    opened = opened_by(stick, [row[:2] for row in neighbors.prekeys(oak.node.connection)])
     assert b"Insulin ride" in opened, "what is shared is there"
     for word in PRIVATE:
         assert word.encode() not in stick and word.encode() not in opened
-
-
-def opened_by(place: Place, file: bytes) -> bytes:
-    """Everything that a recipient's keys make of a file."""
-    header = read_header(file[: header_size_bytes(file[:START_SIZE_BYTES])])
-    (letter_key,) = header.open([(a, b) for a, b, _ in neighbors.prekeys(place.node.connection)])
-    keys, found = [letter_key], []
-    for at, page in enumerate(pages_of(file)):
-        opened = open_page(page, header.digest, at, keys)
-        if opened is not None:
-            found.append(opened[1])
-            if opened[0] == letter_key:
-                keys += [section.key for section in read_letter(opened[1]).sections]
-    return b"".join(found)
 
 
 def test_any_order_any_number_of_times_and_an_old_one_harms_nobody() -> None:
