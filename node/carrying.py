@@ -57,7 +57,7 @@ class Work:
     asked: Asked | None = None
     fault: Fault | None = None
     names: list[str] = field(default_factory=list)  # of the recipients
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[Any] | None = None
 
     @property
     def percent(self) -> int:
@@ -251,12 +251,13 @@ async def start_in(node: Node, session: Session, chunks: AsyncIterator[bytes]) -
     """Take a file from a browser, then read it beside everything else. Raises Fault."""
     coordinator(session)
     work = begin(node, "in")
+    work.task = asyncio.current_task()  # `stop` ends the coming of a file, too
     path = _waiting_file(node, work)
     try:
         drop_files(node.settings.data)
         await _receive(chunks, path, room_bytes(node))
     except BaseException as error:
-        work.state = "refused"
+        work.state = "stopped" if isinstance(error, asyncio.CancelledError) else "refused"
         _drop(path)
         if isinstance(error, OSError) and error.errno in _FULL:
             raise WorldFault("disk_full") from error

@@ -62,13 +62,17 @@ class Reading:
     _opening: Opening | None = None
 
     def begin(self, header: bytes) -> None:
-        """Raises OurFault: not_a_bundle, not_our_bundle; WorldFault: damaged_bundle, newer_bundle."""
+        """Raises OurFault: not_set_up, not_a_bundle, not_our_bundle.
+
+        And WorldFault: damaged_bundle, newer_bundle.
+        """
+        home = self.node.home
         read = read_header(header)
         prekeys = [(public, private) for public, private, _ in neighbors.prekeys(self.node.connection)]
         found = read.open(prekeys)
         if not found:
             raise OurFault("not_our_bundle")
-        self._opening = Opening(read, self.node.home, found)
+        self._opening = Opening(read, home, found)
 
     def take(self, sealed: bytes) -> Iterator[None]:
         """The next page; yields between steps. Raises TheirFault("bad_bundle")."""
@@ -95,14 +99,6 @@ class Reading:
             with node.records.transaction():
                 for message in letter.key_records:
                     node.records.add(message)
-        with node.records.transaction():
-            for section in letter.sections:
-                row = neighbors.coalition(node.connection, section.coalition) if section.coalition else None
-                if row is not None and row.state == "joined" and row.anchor is None:
-                    neighbors.set_coalition(
-                        node.connection, row.id, row.state, name=row.name, agreement="", anchor=section.epoch
-                    )
-                    node.records.known_changed()
 
     def _add(self, section: Section, page: RecordsPage) -> Iterator[None]:
         node = self.node

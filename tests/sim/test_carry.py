@@ -271,9 +271,10 @@ def test_a_coalition_that_is_new_to_the_reader_is_offered_and_not_entered() -> N
     assert outcome.whole
     page = neighborhoods.neighborhoods(oak.node, oak.coordinator)
     assert [(offer.id, offer.name) for offer in page.offers] == [(second, "Tools")]
+    row = neighbors.coalition(oak.node.connection, second)
+    in_force = riverbend.node.records.known.rosters[second].in_force
+    assert row is not None and row.anchor == in_force, "no branch without the epoch of the file is followed"
+    assert outcome.waiting > 0
     neighborhoods.accept_coalition(oak.node, oak.coordinator, second)
     read(oak, stick)
-    assert (
-        oak.node.records.known.rosters[second].in_force
-        == riverbend.node.records.known.rosters[second].in_force
-    )
+    assert oak.node.records.known.rosters[second].in_force == in_force

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from aiohttp import FormData
 
+from node import carrying
 from node.actions import posts
+from node.app import Node
 from tests.node.serving import PASSPHRASE, Place, found, link, places, until
 from tests.web.reader import Neighbor, Page, Person
 
@@ -149,6 +151,32 @@ async def test_a_truncated_file_and_one_for_somebody_else(tmp_path: Path) -> Non
         page = await finished(ines)
         assert page.heading == "The file was not read in"
         assert "This file is not for this neighborhood" in page.text
+
+
+async def test_a_file_that_is_too_large_leaves_nothing(
+    ines: Person, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carrying, "SIZE_BYTES_MAX", 2_000_000)  # as on a card that is nearly full
+    assert "It may have up to 2 MB." in (await ines.open("/carry")).text
+    page = await brings(ines, b"barnraise bundle" + bytes(2_100_000))
+    assert page.status == 400 and page.errors[0][1].startswith("This file is too large for this machine.")
+    assert list(carrying.folder_of(node.settings.data).iterdir()) == []
+    await brings(ines, b"barnraise bundle" + bytes(1_000_000))
+    assert "Another version of Barnraise wrote this file" in (await finished(ines)).text
+
+
+async def test_one_file_at_a_time_and_stopping_it(ines: Person, node: Node) -> None:
+    work = carrying.begin(node, "in")
+    work.task = asyncio.create_task(carrying.run(work, asyncio.sleep(60)))
+    assert "A file is being written or read just now" in (await ines.open("/carry")).html
+    page = await brings(ines, b"barnraise bundle")
+    assert page.errors == [
+        ("#field-file", "Another file is being written or read just now. Try again when it is done.")
+    ]
+    await ines.open("/carry/work?still=yes")
+    assert "refresh" not in ines.page.html and "/carry/work?still=yes" in ines.page.links
+    page = await ines.press("Stop reading")
+    assert page.heading == "Stopped" and work.task.cancelled()
 
 
 async def test_nobody_to_carry_to_yet(ines: Person) -> None:
