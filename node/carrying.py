@@ -153,7 +153,7 @@ async def write(node: Node, work: Work, writing: Writing, target: Path, *, force
     """
     part = target.with_name(target.name + ".part")
     try:
-        out = await asyncio.to_thread(_private, part)
+        out = await asyncio.to_thread(_new, part, 0o644)  # sealed, and somebody else may have to read it
         with out:
             total, waiting = hashlib.sha256(), bytearray()
             for piece in writing.pieces():
@@ -186,9 +186,9 @@ async def _flush(out: BinaryIO, waiting: bytearray, total: Any, work: Work) -> N
     work.done_bytes += len(data)
 
 
-def _private(path: Path) -> BinaryIO:
+def _new(path: Path, mode: int) -> BinaryIO:
     path.unlink(missing_ok=True)
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
 
 
 def _settle(out: BinaryIO) -> None:
@@ -267,7 +267,7 @@ async def start_in(node: Node, session: Session, chunks: AsyncIterator[bytes]) -
 
 
 async def _receive(chunks: AsyncIterator[bytes], path: Path, room: int) -> None:
-    with await asyncio.to_thread(_private, path) as out:
+    with await asyncio.to_thread(_new, path, 0o600) as out:
         size_bytes = 0
         async for chunk in chunks:
             size_bytes += len(chunk)

@@ -130,14 +130,14 @@ def _say_read(found: dict[str, Any]) -> None:
 def in_words(found: dict[str, Any]) -> str:
     """ "312 new records, 4,210 that we had, 1 that could not be read"."""
     parts = [show.counted(found["new"], "new record")]
-    for key, words in (
-        ("held", "that we had"),
-        ("older", "that are over or replaced"),
-        ("waiting", "that have to wait"),
-        ("unreadable", "that could not be read"),
+    for key, one, many in (
+        ("held", "that we had", "that we had"),
+        ("older", "that is over or replaced", "that are over or replaced"),
+        ("waiting", "that has to wait", "that have to wait"),
+        ("unreadable", "that could not be read", "that could not be read"),
     ):
         if found[key]:
-            parts.append(f"{found[key]:,} {words}")
+            parts.append(show.counted(found[key], one, many))
     return ", ".join(parts)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from node.actions import neighborhoods, posts, promises
 from node.actions.carry import recipients, shared_with
+from node.actions.erasure import erase_post
 from node.store import neighbors
 from protocol.bundle import PAGE_SIZE_BYTES
 from protocol.errors import OurFault, TheirFault, WorldFault
@@ -278,3 +282,44 @@ def test_a_coalition_that_is_new_to_the_reader_is_offered_and_not_entered() -> N
     neighborhoods.accept_coalition(oak.node, oak.coordinator, second)
     read(oak, stick)
     assert oak.node.records.known.rosters[second].in_force == in_force
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2), st.integers(0, 99)), max_size=25),
+)
+def test_whatever_is_carried_in_whatever_order(seed: int, steps: list[tuple[int, int, int]]) -> None:
+    """Files of any age, read by anybody, torn or twice: in the end more trips make all equal."""
+    world, places, coalition = valley(f"any {seed}", "riverbend", "oak", "harbor")
+    flood(world, *([place] for place in places))
+    files = [written(places[0], places[1], places[2])]
+    for what, who, number in steps:
+        place, others = places[who], [one for one in places if one is not places[who]]
+        own = [row[0] for row in rows(place, "SELECT thing FROM view_posts WHERE home = ?", place.home)]
+        if what == 0 or (what < 3 and not own):
+            place.post(f"Need {number} of {place.name}")
+        elif what < 3:
+            with suppress(OurFault):  # it was withdrawn before
+                end = posts.withdraw if what == 1 else erase_post
+                end(place.node, place.coordinator, own[number % len(own)])
+        elif what == 3:
+            files.append(written(place, *others[: 1 + number % 2], held=number % 5 == 0))
+        elif what == 4:
+            file = files[number % len(files)]
+            torn = file[: len(file) * (number + 1) // 100] if number % 3 else file
+            with suppress(OurFault, WorldFault):
+                read(place, torn)
+        else:
+            with suppress(OurFault, WorldFault):
+                files.append(answer(place, files[number % len(files)]))
+    for _ in range(2):
+        for place in places:
+            file = written(place, *(one for one in places if one is not place))
+            for other in places:
+                if other is not place:
+                    assert read(other, file).whole
+    for one in places:
+        for other in places:
+            assert one is other or same(one, other, coalition)
+    always(world)
