@@ -124,12 +124,14 @@ async def read(node: Node, work: Work, path: Path) -> Outcome:
     """Read a file in. Raises Fault, OSError; what was whole before a fault has been taken in."""
     reading = Reading(node)
     work.outcome = reading.outcome
-    with await asyncio.to_thread(path.open, "rb") as file:
+    with await asyncio.to_thread(_opened, path) as file:
         work.total_bytes = os.fstat(file.fileno()).st_size
         if work.total_bytes > SIZE_BYTES_MAX:
             raise OurFault("file_too_large")
         start = await asyncio.to_thread(file.read, START_SIZE_BYTES)
-        reading.begin(start + await asyncio.to_thread(file.read, header_size_bytes(start) - len(start)))
+        header = start + await asyncio.to_thread(file.read, header_size_bytes(start) - len(start))
+        for _ in reading.begin(header):
+            await asyncio.sleep(0)
         while True:
             sealed = await asyncio.to_thread(file.read, PAGE_SIZE_BYTES)
             if len(sealed) < PAGE_SIZE_BYTES:
@@ -141,6 +143,12 @@ async def read(node: Node, work: Work, path: Path) -> Outcome:
     work.outcome = reading.finish()
     work.asked = reading.asked()
     return work.outcome
+
+
+def _opened(path: Path) -> BinaryIO:
+    if path.exists() and not path.is_file():  # what is no file might never end
+        raise OurFault("not_a_bundle")
+    return path.open("rb")
 
 
 # writing

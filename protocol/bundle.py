@@ -80,14 +80,17 @@ class Header:
 
         More, if somebody else has put our prekey on their card.
         """
-        found = []
-        for slot in self.slots:
-            for public, private in prekeys:
-                try:
-                    found.append(bytes(crypto_box_seal_open(slot, public, private)))
-                except (CryptoError, ValueError, TypeError):
-                    continue
-        return found
+        return [key for slot in self.slots if (key := open_slot(slot, prekeys))]
+
+
+def open_slot(slot: bytes, prekeys: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The key in one slot, b"" where none of the prekeys opens it."""
+    for public, private in prekeys:
+        try:
+            return bytes(crypto_box_seal_open(slot, public, private))
+        except (CryptoError, ValueError, TypeError):
+            continue
+    return b""
 
 
 def write_header(prekeys: Mapping[bytes, bytes], seed: bytes) -> bytes:

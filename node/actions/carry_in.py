@@ -14,7 +14,7 @@ from node.actions.names import neighborhood_name
 from node.links import current_key
 from node.port import StorePort
 from node.store import neighbors
-from protocol.bundle import read_header
+from protocol.bundle import open_slot, read_header
 from protocol.errors import Fault, OurFault, TheirFault, WorldFault
 from protocol.letter import Letter, Opening, RecordsPage, Section
 from protocol.record import parse
@@ -61,15 +61,21 @@ class Reading:
     outcome: Outcome = field(default_factory=Outcome)
     _opening: Opening | None = None
 
-    def begin(self, header: bytes) -> None:
-        """Raises OurFault: not_set_up, not_a_bundle, not_our_bundle.
+    def begin(self, header: bytes) -> Iterator[None]:
+        """Look for our slot; yields between steps.
+
+        Raises OurFault: not_set_up, not_a_bundle, not_our_bundle.
 
         And WorldFault: damaged_bundle, newer_bundle.
         """
         home = self.node.home
         read = read_header(header)
         prekeys = [(public, private) for public, private, _ in neighbors.prekeys(self.node.connection)]
-        found = read.open(prekeys)
+        found = []
+        for slot in read.slots:
+            if key := open_slot(slot, prekeys):
+                found.append(key)
+            yield
         if not found:
             raise OurFault("not_our_bundle")
         self._opening = Opening(read, home, found)

@@ -107,6 +107,7 @@ def _say_made(made: dict[str, Any]) -> None:
 @json_option
 def read_in(file: Path, as_json: bool) -> None:
     """Read FILE, which somebody brought, in."""
+    _no_folder(file)
     found = _do("carry_in", quiet=as_json, path=str(file.absolute()))
     if as_json:
         print_json(found)
@@ -116,6 +117,11 @@ def read_in(file: Path, as_json: bool) -> None:
             show.say("It also says what is held there. What they lack: barnraise carry answer FILE NEWFILE")
     if not found["whole"]:
         click.get_current_context().exit(1)
+
+
+def _no_folder(file: Path) -> None:
+    if file.is_dir():
+        raise OurFault("bad_input", f"{file} is a folder. Name the file in it that ends in {SUFFIX}.")
 
 
 def _say_read(found: dict[str, Any]) -> None:
@@ -149,6 +155,7 @@ def in_words(found: dict[str, Any]) -> str:
 @json_option
 def answer(digest: Path, file: Path, force: bool, as_json: bool) -> None:
     """Read DIGEST, which says what is held elsewhere, and write what they lack to FILE."""
+    _no_folder(digest)
     force = force or _may_replace(file, as_json)
     made = _do(
         "carry_answer", quiet=as_json, digest=str(digest.absolute()), path=str(file.absolute()), force=force

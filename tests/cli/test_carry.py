@@ -133,6 +133,10 @@ async def test_wrong_files_in_one_sentence(streets: Streets) -> None:
         assert told.err.count("\n") == 1, told.err
     own = await streets.ines.asks("carry", "in", str(streets.stick / "news.barnraise"))
     assert own.exit == 1 and "This file is not for this neighborhood" in own.err
+    folder = await streets.ola.asks("carry", "in", str(streets.stick))
+    assert folder.exit == 1 and "Name the file in it that ends in .barnraise" in folder.err
+    nothing = await streets.ola.asks("carry", "in", "/dev/null", "--json")
+    assert json.loads(nothing.out)["error"] == "not_a_bundle"
     (streets.stick / "torn").write_bytes(news[: len(news) - 20_000])
     torn = await streets.ola.asks("carry", "in", str(streets.stick / "torn"))
     assert torn.exit == 1 and "What was whole has been taken in" in torn.out

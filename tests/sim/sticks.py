@@ -32,7 +32,8 @@ def reading(place: Place, file: bytes) -> Reading:
     """A file that was read, not yet finished."""
     begun = Reading(place.node)
     size = header_size_bytes(file[:START_SIZE_BYTES])
-    begun.begin(file[:size])
+    for _ in begun.begin(file[:size]):
+        pass
     for page in pages_of(file):
         for _ in begun.take(page):
             pass
