@@ -72,6 +72,7 @@ class Node:
         self.tries = Tries()
         self.discovery_note = ""
         self.backing_up = False
+        self.carrying: Any = None  # the last file that was carried: node/carrying.py
         self.copies_forgotten = 0  # how often the local copies were forgotten: one under way is dropped
         self.copy_wanted: Callable[[], None] = lambda: None
         self.clock_unset = self.clock_before_build()

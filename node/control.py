@@ -27,7 +27,8 @@ from typing import Any
 from node import (
     commands,
     commands_care,  # noqa: F401  # its commands stand in the same table
-    commands_coalitions,  # noqa: F401  # and so do these
+    commands_carry,  # noqa: F401  # and so do these
+    commands_coalitions,  # noqa: F401
     commands_erasure,  # noqa: F401
     commands_lost,  # noqa: F401
     commands_reissues,  # noqa: F401
@@ -211,6 +212,13 @@ def ask(
             if fault.code != "data_in_use" or time.monotonic() >= until:
                 raise
         time.sleep(0.05)
+
+
+def peek(data_folder: Path, command: str) -> Any:
+    """What a running node says to a command without parameters; None where none runs. Raises Fault."""
+    request = _written({"command": command, "parameters": {}})
+    answer = _through_socket(data_folder / SOCKET_NAME, request, READ_TIMEOUT_S)
+    return None if answer is None else _read_answer(answer)
 
 
 def _through_socket(path: Path, request: bytes, timeout_s: float) -> bytes | None:

@@ -14,6 +14,7 @@ from functools import partial
 
 from aiohttp import web
 
+from node import carrying
 from node.actions import backup
 from node.app import Node
 from node.control import start_control
@@ -121,6 +122,7 @@ class Server:
             if self._runner is not None:
                 for site in list(self._runner.sites):
                     await site.stop()
+            await carrying.stop(self.node)
             if self._tasks:
                 await asyncio.wait(self._tasks)
             if self.links is not None:
@@ -142,6 +144,7 @@ async def keep_copies(node: Node) -> None:
     data, wanted = node.settings.data, asyncio.Event()
     node.copy_wanted = wanted.set
     backup.drop_leftovers(data)
+    carrying.drop_files(data)
     forgotten = node.copies_forgotten
     while True:
         if node.is_set_up and (backup.copy_is_due(data, node.now()) or node.copies_forgotten != forgotten):
@@ -151,6 +154,7 @@ async def keep_copies(node: Node) -> None:
                 await asyncio.to_thread(backup.make_local_copy, data, still_wanted)
             except (Fault, OSError):
                 log.exception("the database could not be copied")
+        carrying.drop_files(data, node.now() - carrying.FILE_AGE_MAX_S)
         if node.copies_forgotten == forgotten:
             wanted.clear()
             with contextlib.suppress(TimeoutError):

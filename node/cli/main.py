@@ -11,6 +11,7 @@ import click
 from node import VERSION
 from node.cli.backup import backup, restore
 from node.cli.board import board, categories, need, offer
+from node.cli.carry import carry
 from node.cli.coalition import coalition
 from node.cli.common import Commands, data_option
 from node.cli.doctor import doctor
@@ -57,6 +58,7 @@ COMMANDS = (
     categories,
     hours,
     coalition,
+    carry,
     backup,
     restore,
     import_,

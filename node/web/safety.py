@@ -19,7 +19,8 @@
   other sites, which both ensure, but under `no-referrer` browsers send `Origin: null` with our own forms
   (Fetch standard, "append a request Origin header"), and the check above would be blind.
 - **Cache**: pages are never stored; shared phones and computers have a Back button.
-- **Bodies** over 64 KiB are refused; the largest form of the page holds under 8 KiB.
+- **Bodies** over 64 KiB are refused; the largest form of the page holds under 8 KiB. A carried file is
+  larger: its form is read as it comes, the token first, and nothing of the file before that was looked at.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.typedefs import Handler
 
 from node.actions import setup
@@ -38,6 +39,9 @@ from node.web.keys import LINK_PATH, NODE
 from node.web.visitor import Visitor, form_cookie, session_cookie
 
 BODY_LIMIT_BYTES = 64 * 1024
+STREAMED_PATHS = ("/carry/in",)
+PARTS = web.RequestKey("parts", MultipartReader)  # what is left of a form that is read as it comes
+TOKEN_SIZE_BYTES_MAX = 200
 ANY_HOST_PATHS = (LINK_PATH, "/healthz")
 HEADERS = {
     "Content-Security-Policy": (
@@ -116,6 +120,20 @@ def came_from_here(request: web.Request) -> bool:
 def used_tls(request: web.Request) -> bool:
     """Whether the browser spoke TLS, to us or to a proxy before us. Asked after `came_from_here`."""
     return request.secure or request.headers.get("Origin", "").startswith("https://")
+
+
+async def first_field(request: web.Request, name: str) -> str:
+    """The first field of a form that is read as it comes; "" where another stands there.
+
+    Raises ValueError where it is no such form.
+    """
+    if not request.content_type.startswith("multipart/form-data"):
+        raise ValueError("not a form with a file")
+    parts = request[PARTS] = await request.multipart()
+    part = await parts.next()
+    if not isinstance(part, BodyPartReader) or part.name != name:
+        return ""
+    return (await part.read_chunk(TOKEN_SIZE_BYTES_MAX)).decode()
 
 
 def token_fits(visitor: Visitor, token: str) -> bool:

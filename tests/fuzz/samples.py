@@ -14,10 +14,12 @@ from functools import cache
 from nacl.bindings import crypto_box_seal
 
 from protocol import introduction
+from protocol.bundle import CONTENT_SIZE_BYTES_MAX, letter_key, seal_page, write_header
 from protocol.encoding import encode
 from protocol.kinds.nodes import NodeCard, Profile
 from protocol.kinds.parcel import PADDED_SIZES_BYTES, Parcel, prekey_public
 from protocol.kinds.posts import Details
+from protocol.letter import HeldPage, Section
 from protocol.record import Record, assemble, to_be_signed
 from protocol.scopes import LOCAL_SCOPE
 from protocol.signing import public_key, sign
@@ -26,6 +28,7 @@ from sync.channel import Handshake
 from sync.channel import public_key as noise_public_key
 from sync.index import RangeIndex
 from sync.reconcile import Reconciler
+from tests.protocol.bundles import letter_to, records_page
 from tests.protocol.helpers import TODAY, Coalition, Neighborhood, secret
 
 INVITE_ID, PSK = b"invitation no. 7", b"\x73" * 32
@@ -205,6 +208,40 @@ def greetings(step: int) -> list[Sample]:
         second = called.receive(first) or b""
         found.append((first, second, caller.receive(second) or b"")[step])
     return plain(*found)
+
+
+def bundles() -> list[Sample]:
+    """A letter, and pages of both sorts, sealed into a file after the alteration; and a file's header."""
+    hillside, riverbend = world().hillside, world().riverbend
+    section, pair = Section(HASH, secret("shared"), HASH), Section(None, secret("pair"), None)
+    chain = [record.message for record in hillside.key_records]
+    letter = letter_to(riverbend.id, hillside.id, [section, pair], tells_held=True, key_records=chain)
+    first = letter.content(_header()[-32:], hillside.seed)
+    claim = world().records[17][0].message
+    shorts = b"".join(number.to_bytes(8, "big") for number in (0, 1, 2**32, 2**64 - 1))
+    held = HeldPage(0, False, "coalition", shorts).content()
+    return [
+        Sample(first, _in_file),
+        Sample(records_page(0, True, claim, claim), lambda inner: _in_file(first, (section.key, inner))),
+        Sample(records_page(0, True), lambda inner: _in_file(first, (pair.key, inner))),
+        Sample(held, lambda inner: _in_file(first, (section.key, inner), (section.key, inner))),
+        Sample(_header()),
+    ]
+
+
+def _header() -> bytes:
+    return write_header({world().riverbend.id: prekey_public(PREKEY)}, HASH)
+
+
+def _in_file(letter: bytes, *pages: tuple[bytes, bytes]) -> bytes:
+    """A file with this letter's content and these pages; what is too long for a page is cut off."""
+    header = _header()
+    contents = [(letter_key(HASH, world().riverbend.id), letter), *pages]
+    sealed = [
+        seal_page(key, header[-32:], place, content[:CONTENT_SIZE_BYTES_MAX])
+        for place, (key, content) in enumerate(contents)
+    ]
+    return header + b"".join(sealed)
 
 
 def _padded(content: bytes) -> bytes:

@@ -20,6 +20,7 @@ from protocol.errors import Fault
 from protocol.invite import read_invite
 from protocol.judge import judge
 from protocol.kinds.parcel import prekey_public, try_open
+from protocol.letter import SHORTS_MAX, Held, HeldPage, read_letter, read_page
 from protocol.record import Draft, assemble, parse, to_be_signed
 from protocol.scopes import LOCAL_SCOPE
 from protocol.signing import sign
@@ -64,6 +65,12 @@ def _introduction(data: bytes) -> None:
     introduction.check(data, noise, TODAY, targets._current_key)
 
 
+def _page(data: bytes) -> None:
+    page = read_page(data)
+    if isinstance(page, HeldPage):
+        Held().take(None, page)
+
+
 PARSERS: dict[str, Parser] = {
     "encoding": _quiet(lambda data: decode(data, SIZE_BYTES)),
     "frame": _quiet(read_frame),
@@ -72,6 +79,8 @@ PARSERS: dict[str, Parser] = {
     "reconciliation, answering": _quiet(lambda data: _held().respond(data)),
     "reconciliation, asking": _quiet(lambda data: _held().reconcile(data)),
     "parcel": _quiet(lambda data: try_open(data, [(prekey_public(samples.PREKEY), samples.PREKEY)])),
+    "letter": _quiet(read_letter),
+    "page": _quiet(_page),
     "invite": _quiet(lambda data: read_invite(data.decode())),
     "table": _quiet(read_table),
     "address": _quiet(lambda data: link_url(data.decode())),
@@ -206,6 +215,13 @@ SEALED: dict[str, Construction] = {
     for name, value in VALUES.items()
 }
 
+
+def _short_ids(size: int) -> bytes:
+    """A page of a digest, as full as may be."""
+    numbers = range(min(size, SHORTS_MAX * 8) // 8)
+    return HeldPage(0, True, "pair", b"".join(number.to_bytes(8, "big") for number in numbers)).content()
+
+
 CONSTRUCTIONS: dict[tuple[str, str], Construction] = {
     **{("encoding", name): made for name, made in VALUES.items()},
     **{("frame", name): made for name, made in VALUES.items()},
@@ -214,6 +230,9 @@ CONSTRUCTIONS: dict[tuple[str, str], Construction] = {
     **{("reconciliation, answering", name): made for name, made in MESSAGES.items()},
     **{("reconciliation, asking", name): made for name, made in MESSAGES.items()},
     **{("parcel", name): made for name, made in SEALED.items()},
+    **{("letter", name): made for name, made in VALUES.items()},
+    **{("page", name): made for name, made in VALUES.items()},
+    ("page", "short ids"): _short_ids,
     ("invite", "addresses"): _code,
     ("invite", "spaces"): lambda size: b"BR1" + b"A " * (size // 2),
     **{("table", name): made for name, made in TABLES.items()},

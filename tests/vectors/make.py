@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 
 from tests.vectors.making import (
+    bundles,
     encoding,
     fields,
     judging,
@@ -27,7 +28,10 @@ from tests.vectors.making import (
 from tests.vectors.making.scene import Vector
 from tests.vectors.reading import FOLDER, LANDED, landed
 
-MODULES = (encoding, signatures, fields, judging, sets, rosters, words, parcels, links, reconciling, waiting)
+MODULES = (
+    *(encoding, signatures, fields, judging, sets, rosters, words, parcels, bundles, links, reconciling),
+    *(waiting,),
+)
 
 
 def cases() -> Iterator[tuple[str, Vector]]:
