@@ -160,6 +160,7 @@ class Engine:
         self.peers = Peers()
         self.sessions: dict[LinkId, Session] = {}
         self.joining: dict[bytes, list[str]] = {}
+        self._sketches_failed: dict[bytes, float] = {}
         self._joins: dict[bytes, Join] = {}
         self._effects: list[Effect] = []
         self._connected: frozenset[bytes] = frozenset()
@@ -241,6 +242,7 @@ class Engine:
             invite_id=event.invite_id,
             node_key=event.node_key,
             since=now,
+            sketches_failed=self._sketches_failed,
         )
         if event.initiator and event.invite_id is not None:
             invite_id = event.invite_id

@@ -274,7 +274,7 @@ class Records(Reading):
             ),
         )
         if status == 0:
-            self.indexes.insert(set_of(record, self.own_home), record.created, record.id)
+            self.indexes.insert(set_of(record, self.own_home), record)
 
     def _other_standing(self, record: Record, which: str) -> list[bytes]:
         """Ids of standings of the same post under another thing. A post has one: the lowest thing."""
@@ -296,7 +296,7 @@ class Records(Reading):
             record = parse(message).with_home_key(home_key)
             if status == 0:
                 gone.append(record)
-                self.indexes.remove(set_of(record, self.own_home), record.created, record.id)
+                self.indexes.remove(set_of(record, self.own_home), record)
             self.connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
         self.lingering.rows += len(rows)
         return gone
