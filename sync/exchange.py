@@ -69,7 +69,9 @@ class Exchange:
     passing: Passing = field(init=False)
     sketching: Sketching = field(init=False)
     together: bool = False  # the other side knows compare_all
-    asked: dict[int, list[SetKey]] = field(default_factory=dict)  # by number: sets that we asked about at once
+    asked: dict[int, list[SetKey]] = field(
+        default_factory=dict
+    )  # by number: sets that we asked about at once
     number: int = 0
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from sync.sets import SetKey
 
 FRAME_SIZE_MAX_BYTES = 65_519
 VERSIONS = [1]
-FEATURES = ["sketch", "together"]
+FEATURES = ("sketch", "together")  # what our hello names
 IDS_MAX = 1_000  # ids in one have or want
 RECORDS_MAX = 200  # records in one batch
 RECORDS_SIZE_MAX_BYTES = 48 * 1024

@@ -83,7 +83,7 @@ def _offset_in(block: bytes, key: bytes) -> int:
 
 
 class _Shelf:
-    """A run of blocks. `counts` and `totals` are running values before each block, or empty when stale."""
+    """A run of blocks. `counts` (in bytes) and `totals` run up to each block, or are empty when stale."""
 
     __slots__ = ("blocks", "count", "counts", "firsts", "sums", "total", "totals")
 
@@ -97,7 +97,7 @@ class _Shelf:
         self.totals: list[int] = []
 
     def run(self) -> None:
-        self.counts = list(accumulate((len(block) // KEY_BYTES for block in self.blocks), initial=0))
+        self.counts = list(accumulate(map(len, self.blocks), initial=0))
         self.totals = list(accumulate(self.sums, initial=0))
 
     def put(self, at: int, *blocks: bytes) -> None:
@@ -239,6 +239,17 @@ class RangeIndex:
         which, at, offset = self._locate(rank)
         return self._count_to(which, at, offset)
 
+    def cut(self, rank: int) -> tuple[tuple[int, int], bytes, bytes]:
+        """What `before_rank` says, and the keys below and at `rank`, which has an item on either side."""
+        which, at, offset = self._locate(rank)
+        blocks = self._shelves[which].blocks
+        key = blocks[at][offset : offset + KEY_BYTES]
+        if offset:
+            below = blocks[at][offset - KEY_BYTES : offset]
+        else:
+            below = (blocks[at - 1] if at else self._shelves[which - 1].blocks[-1])[-KEY_BYTES:]
+        return self._count_to(which, at, offset), below, key
+
     def fingerprint(self, lower: int, upper: int) -> bytes:
         """The fingerprint of ranks [lower, upper)."""
         return fingerprint(upper - lower, self.before_rank(upper)[1] - self.before_rank(lower)[1])
@@ -294,9 +305,9 @@ class RangeIndex:
         shelf = self._shelves[which]
         if not shelf.counts:
             shelf.run()
-        rest = rank - self._counts[which]
+        rest = (rank - self._counts[which]) * KEY_BYTES
         at = bisect_right(shelf.counts, rest, 0, len(shelf.blocks)) - 1
-        return which, at, (rest - shelf.counts[at]) * KEY_BYTES
+        return which, at, rest - shelf.counts[at]
 
     def _count_to(self, which: int, at: int, offset: int) -> tuple[int, int]:
         if not self._counts:
@@ -309,7 +320,7 @@ class RangeIndex:
             part = _sum_keys(block[:offset])
         else:  # the shorter way: from the other end
             part = shelf.sums[at] - _sum_keys(block[offset:])
-        count = self._counts[which] + shelf.counts[at] + offset // KEY_BYTES
+        count = self._counts[which] + (shelf.counts[at] + offset) // KEY_BYTES
         return count, self._totals[which] + shelf.totals[at] + part
 
     def _run(self) -> None:

@@ -84,9 +84,7 @@ class KeptSet:
             window.index = self.index.filtered(lambda _, item_id: item_id not in left_out)
         return window.index
 
-    def sketch(
-        self, key: bytes, created_before: int, expires_after: int, outside: Outside
-    ) -> Sketch | None:
+    def sketch(self, key: bytes, created_before: int, expires_after: int, outside: Outside) -> Sketch | None:
         """The sketch of the same items, or None while it grows."""
         if self._sketch is None or self._sketch.key != key:
             self._sketch, self._reached = Sketch(key), (0, b"")

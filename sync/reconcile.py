@@ -85,6 +85,9 @@ class _Reader:
 
     def number(self) -> int:
         message, at, value = self._message, self._at, 0
+        if at < len(message) and message[at] < 0x80:
+            self._at = at + 1
+            return message[at]
         last = min(at + VARINT_BYTES_MAX, len(message))
         while at < last:
             byte = message[at]
@@ -270,8 +273,8 @@ class Reconciler:
                 following, bound = upper, (timestamp, prefix)
             else:
                 rank = lower[0] + count // BUCKETS + (bucket < count % BUCKETS)
-                following = index.before_rank(rank)
-                bound = _bound_between(index.key(rank - 1), index.key(rank))
+                following, below, key = index.cut(rank)
+                bound = _bound_between(below, key)
             out.add(*bound, FINGERPRINT, fingerprint(following[0] - lower[0], following[1] - lower[1]))
             lower = following
 

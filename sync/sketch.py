@@ -1,18 +1,18 @@
 """Rateless sketches: the differences of two sets for some 25 bytes each, however large the sets are.
 
 The theory (Yang, Gilad, Alizadeh, "Practical Rateless Set Reconciliation", SIGCOMM 2024), in four lines. A
-set is summed up in a row of cells; an item is added to the cells that a hash of it chooses: to cell 0 always,
-to cell i with probability 1 / (1 + i/2). One side's cells less the other's are the cells of the difference
-alone, since what both hold cancels out. A cell with a single item in it can be recognised and read; taken out
-of its other cells, that lays bare the next. About 1.4 cells for each difference are enough, whatever their
-number: whoever has too few asks for the cells that follow.
+set is summed up in a row of cells; an item is added to the cells that a hash of it chooses: to cell 0
+always, to cell i with probability 1 / (1 + i/2). One side's cells less the other's are the cells of the
+difference alone, since what both hold cancels out. A cell with a single item in it can be recognised and
+read; taken out of its other cells, that lays bare the next. About 1.4 cells for each difference are enough,
+whatever their number: whoever has too few asks for the cells that follow.
 
     item    = time and start of an id: 4 + 4 bytes, big-endian, so that it can be looked up in the index
     hash    = BLAKE2b of the item, keyed with a key of the coalition: 8 bytes seed, 4 bytes check
     cell    = sum of items mod 2**64, sum of checks mod 2**32, their number mod 2**16: 14 bytes
 
-The seed chooses the cells: `_next` steps a linear congruential generator and jumps from cell to cell. A
-check of 4 bytes lets one impure cell in 2**32 pass for a single item, and then the rest does not come out even.
+The seed chooses the cells: a linear congruential generator says how far to jump from one to the next. A check
+of 4 bytes lets one impure cell in 2**32 pass for a single item, and then the rest does not come out even.
 
 The key keeps strangers from aiming at cells. A member of the coalition knows it, and can make records whose
 items or cells coincide; then a difference cannot be read, or cancels out. That is why nothing rests on a
@@ -35,11 +35,11 @@ from typing import Final
 from protocol.errors import TheirFault
 from sync.index import RangeIndex
 
-CELLS: Final = 4_096  # kept for a set, and the most that one comparison takes: one frame
+CELLS: Final = 3_072  # kept for a set, and the most that one comparison takes: one frame
 CELL_BYTES: Final = 14
 ITEM_BYTES: Final = 8
 FIRST_CELLS: Final = 32  # enough for some 15 differences
-TRIES_PER_CELL: Final = 4
+TRIES_PER_CELL: Final = 2  # those of an honest difference take less than one
 
 _CELL: Final = struct.Struct(">QIH")
 _MULTIPLIER, _INCREMENT = 6364136223846793005, 1442695040888963407
@@ -79,7 +79,7 @@ def cells_of(seed: int, end: int) -> list[int]:
 
 
 class Sketch:
-    """The cells of a set that changes. `key` is 32 bytes. Adding twice what is there is the caller's mistake."""
+    """The cells of a set that changes. `key` is 32 bytes. The caller sees that nothing is in it twice."""
 
     __slots__ = ("_cells", "key")
 
@@ -151,7 +151,7 @@ class Difference:
         return len(self._items)
 
     def take(self, cells: bytes) -> None:
-        """The other side's next cells. Raises TheirFault("bad_reconciliation") where they are none, or too many."""
+        """The other side's next cells. Raises TheirFault("bad_reconciliation") for none or too many."""
         if not cells or len(cells) % CELL_BYTES or len(self) + len(cells) // CELL_BYTES > len(self._own):
             raise TheirFault("bad_reconciliation")
         for item, check, count in _CELL.iter_unpack(cells):
@@ -202,8 +202,8 @@ class Difference:
     def estimate(self) -> int:
         """About how many differences there are, give or take half.
 
-        Cell 0 has the number of theirs less ours. In cell i, of probability p, the numbers would stand p times
-        as far apart if chance were even; how much it is not grows as the differences: by p * (1 - p) for each.
+        Cell 0 has the number of theirs less ours. Cell i, of probability p, would have p times that number if
+        chance were even; the square of what it is off grows by p * (1 - p) with each difference.
         """
         counts = [_signed(count) for count in self._counts]
         apart = counts[0]

@@ -1,10 +1,10 @@
 """Finding the differences of a set by sketches, on one link; where that fails, the caller goes by Negentropy.
 
-The side that answers states the first cells as soon as it sees that the fingerprints differ. The other side
-reads them, or asks for as many more as the differences seem to need, until it knows what each side lacks:
+The side that answers states the first cells as soon as it sees that the fingerprints differ. The other
+side reads them, or asks for as many more as the differences seem to need, until it knows what each lacks:
 
-    sketch         set, from which cell, cells        so many cells, from a moment that stays until the end
-    sketch_wanted  set, from, how many, items         these cells next; or none, and the records of these items
+    sketch         set, from which cell, cells     so many cells, from a moment that stays until the end
+    sketch_wanted  set, from, how many, items      these cells next; or none, and the records of these items
 
 Both feature and sketch are this link's matter; `failed` is the node's: homes whose sketches did not come out
 even, each with the time until which its sketches are not read.

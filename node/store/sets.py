@@ -70,9 +70,7 @@ class Indexes:
         outside = self._outside(key, created_before, expires_after)
         return self._of(key).within(created_before - EPOCH_2020_S, expires_after, outside)
 
-    def sketch(
-        self, key: SetKey, secret: bytes, created_before: int, expires_after: int
-    ) -> Sketch | None:
+    def sketch(self, key: SetKey, secret: bytes, created_before: int, expires_after: int) -> Sketch | None:
         """The sketch of the same items of a coalition set, or None while it is being made."""
         outside = self._outside(key, created_before, expires_after)
         start = created_before - EPOCH_2020_S

@@ -1,9 +1,9 @@
 """Figures of finding differences: bytes, round trips, the processor's time on both sides, and memory.
 
-Two exchanges talk as on a link (`sync/exchange.py`), from `compare` until nothing is left to say, and end with
-equal sets. Bytes are those of all frames both ways, before Noise, without the records themselves. What stands
-for a record here is its item filled up to the size of a small one: sync never looks into records. Times are the
-processor's for this thread, medians over tries with other differences each.
+Two exchanges talk as on a link (`sync/exchange.py`), from `compare` until nothing is left to say, and end
+with equal sets. Bytes are those of all frames both ways, before Noise, without the records themselves. What
+stands for a record here is its item filled up to the size of a small one: sync never looks into records.
+Times are the processor's for this thread, medians over tries with other differences each.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sync.frames import read_frame
 from sync.index import RangeIndex
 from sync.kept import KeptSet
 from sync.port import Taken
+from sync.reconcile import Reconciler
 from sync.sets import SetKey
 from sync.sketch import Sketch, sketch_key
 from tests.bench.figures import Effort, Measured, figure
@@ -238,8 +239,6 @@ def in_sync_bytes_per_coalition(effort: Effort) -> Measured:
     """
     one, other = sides(HUNDRED_THOUSAND)
     found = talk(one, other, *frames.FEATURES, keys=(ROSTER, KEY))
-    from sync.reconcile import Reconciler
-
     opening = Reconciler(one.kept.index).initiate()
     floor = len(opening) + len(Reconciler(other.kept.index).respond(opening))
     return Measured(found.frame_bytes, floor)

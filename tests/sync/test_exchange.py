@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ RIVERBEND, OAK = Neighborhood("Riverbend"), Neighborhood("Oak")
 ANA, BEN = Member(RIVERBEND, "Ana"), Member(OAK, "Ben")
 COALITION = bytes(31) + b"c"
 KEY: SetKey = ("coalition", COALITION)
+SECRET = bytes(31) + b"s"
 SCOPE = coalition_scope(COALITION)
 POSTS = [ANA.post(SCOPE, title=f"Need {number}", created=NOON - number) for number in range(90)]
 LARGE = ANA.post(SCOPE, title="Long story", text="x" * 1990, created=NOON)
@@ -78,6 +80,10 @@ def hear(side: Exchange, kind: int, fields: list[Any], now: float) -> list[bytes
         return side.passing.want(fields[0])
     if kind == frames.WANT:
         return side.passing.on_want(fields[0], now)
+    if kind == frames.COMPARE_ALL:
+        return side.on_compare_all(fields[0], fields[1])
+    if kind == frames.COMPARED:
+        return side.on_compared(fields[0], fields[1], now)
     return side.on_compare(kind, fields, now)
 
 
@@ -87,13 +93,21 @@ def port_of(side: Exchange) -> MemoryPort:
 
 
 def talk(
-    ours: list[Record], theirs: list[Record], keys: list[SetKey] | None = None, *, start: bool = True
+    ours: list[Record],
+    theirs: list[Record],
+    keys: list[SetKey] | None = None,
+    *,
+    start: bool = True,
+    features: Iterable[str] = (),
 ) -> Talk:
     one = Exchange(MemoryPort(RIVERBEND), OAK.id, comparer=True)
     other = Exchange(MemoryPort(OAK), RIVERBEND.id, comparer=False)
     port_of(one).hold(*ours)
     port_of(other).hold(*theirs)
     made = Talk(one, other)
+    for side in (one, other):
+        side.take_features(features)
+        port_of(side).secrets[COALITION] = SECRET
     if start:
         for side in (one, other):
             made.send(side, side.share(keys or [KEY], 0))

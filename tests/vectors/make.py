@@ -21,12 +21,25 @@ from tests.vectors.making import (
     rosters,
     sets,
     signatures,
+    sketching,
     words,
 )
 from tests.vectors.making.scene import Vector
 from tests.vectors.reading import FOLDER, LANDED, landed
 
-MODULES = (encoding, signatures, fields, judging, sets, rosters, words, parcels, links, reconciling)
+MODULES = (
+    encoding,
+    signatures,
+    fields,
+    judging,
+    sets,
+    rosters,
+    words,
+    parcels,
+    links,
+    reconciling,
+    sketching,
+)
 
 
 def cases() -> Iterator[tuple[str, Vector]]:
