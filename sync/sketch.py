@@ -1,4 +1,4 @@
-"""Rateless sketches: the differences of two sets for some 25 bytes each, however large the sets are.
+"""Rateless sketches: the differences of two sets for some 50 bytes each, however large the sets are.
 
 The theory (Yang, Gilad, Alizadeh, "Practical Rateless Set Reconciliation", SIGCOMM 2024), in four lines. A
 set is summed up in a row of cells; an item is added to the cells that a hash of it chooses: to cell 0

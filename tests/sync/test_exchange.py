@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +25,6 @@ RIVERBEND, OAK = Neighborhood("Riverbend"), Neighborhood("Oak")
 ANA, BEN = Member(RIVERBEND, "Ana"), Member(OAK, "Ben")
 COALITION = bytes(31) + b"c"
 KEY: SetKey = ("coalition", COALITION)
-SECRET = bytes(31) + b"s"
 SCOPE = coalition_scope(COALITION)
 POSTS = [ANA.post(SCOPE, title=f"Need {number}", created=NOON - number) for number in range(90)]
 LARGE = ANA.post(SCOPE, title="Long story", text="x" * 1990, created=NOON)
@@ -93,21 +91,13 @@ def port_of(side: Exchange) -> MemoryPort:
 
 
 def talk(
-    ours: list[Record],
-    theirs: list[Record],
-    keys: list[SetKey] | None = None,
-    *,
-    start: bool = True,
-    features: Iterable[str] = (),
+    ours: list[Record], theirs: list[Record], keys: list[SetKey] | None = None, *, start: bool = True
 ) -> Talk:
     one = Exchange(MemoryPort(RIVERBEND), OAK.id, comparer=True)
     other = Exchange(MemoryPort(OAK), RIVERBEND.id, comparer=False)
     port_of(one).hold(*ours)
     port_of(other).hold(*theirs)
     made = Talk(one, other)
-    for side in (one, other):
-        side.take_features(features)
-        port_of(side).secrets[COALITION] = SECRET
     if start:
         for side in (one, other):
             made.send(side, side.share(keys or [KEY], 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
@@ -28,16 +29,34 @@ from tests.sync.test_exchange import (
     POSTS,
     RIVERBEND,
     SCOPE,
-    SECRET,
     Talk,
     port_of,
-    talk,
 )
+from tests.sync.test_exchange import talk as plain_talk
 
+SECRET = bytes(31) + b"s"
 ROSTER: SetKey = ("roster", COALITION)
 WIRE = frames.set_on_wire(KEY)
 NEGENTROPY = {frames.RECONCILE, frames.RECONCILED, frames.WANT}
 MANY = [ANA.post(SCOPE, title=f"Of many {number}", created=NOON - 7 * number) for number in range(400)]
+
+
+def talk(
+    ours: list[Record],
+    theirs: list[Record],
+    keys: Iterable[SetKey] = (KEY,),
+    *,
+    start: bool = True,
+    features: Iterable[str] = (),
+) -> Talk:
+    """Two ends of a link that know these features and the coalition."""
+    link = plain_talk(ours, theirs, start=False)
+    for side in (link.one, link.other):
+        side.take_features(features)
+        port_of(side).secrets[COALITION] = SECRET
+        if start:
+            link.send(side, side.share(keys, 0))
+    return link
 
 
 def hold_the_same(link: Talk) -> None:

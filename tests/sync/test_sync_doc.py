@@ -250,6 +250,15 @@ def test_the_examples_are_what_the_code_makes() -> None:
     assert shown(introduction.DOMAIN[:-1])
 
 
+def test_how_little_it_takes_to_find_out_that_nothing_is_new() -> None:
+    names = [frames.set_in_short(("roster", HASH)), frames.set_in_short(("coalition", HASH))]
+    asked = write_frame(frames.COMPARE_ALL, 1, [name + HASH[:16] for name in names])
+    answered = write_frame(frames.COMPARED, 1, [exchange.SAME] * 2)
+    assert f"takes {len(asked) + len(answered)} bytes both ways" in plain(DOCUMENT)
+    assert names == [b"\0" + HASH[:4], b"\1" + HASH[:4]]
+    assert frames.set_in_short(("pair", HASH)) == b"\2"
+
+
 def test_the_sketch_in_the_document_is_what_the_code_makes() -> None:
     key = sketch.sketch_key(b"\x01" * 32)
     made = sketch.Sketch(key)
