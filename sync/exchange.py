@@ -181,7 +181,7 @@ class Exchange:
         answers: list[int] = []
         out: list[bytes] = []
         for item in asked:
-            keys = by_name.get(item[:-16], [])
+            keys = by_name.pop(item[:-16], [])  # each is looked at once
             if len(keys) != 1:  # not shared, or the short name fits several
                 answers.append(NOT_SHARED)
                 continue

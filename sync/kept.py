@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from sync.index import TIMESTAMP_END, RangeIndex
 from sync.sketch import Sketch
 
-WINDOWS_MAX = 4
+WINDOWS_MAX = 3  # a day changes at other moments on other nodes
 SKETCH_STEP = 1_000  # items that a sketch grows by at once: some 10 ms on a desk, 40 on a Raspberry Pi
 
 Outside = Callable[[], Iterable[tuple[int, bytes]]]

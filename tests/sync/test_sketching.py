@@ -307,6 +307,14 @@ def test_answers_about_other_sets_than_asked() -> None:
     assert link.one.on_compared(number, [1], 53) == [], "no longer shared"
 
 
+def test_a_set_that_is_named_twice_is_looked_at_once() -> None:
+    link = talk(POSTS, POSTS[1:], features=frames.FEATURES)
+    said = frames.set_in_short(KEY) + bytes(16)
+    compared, *rest = link.other.on_compare_all(7, [said] * frames.SETS_MAX)
+    answers = [limits.SKETCH_FOLLOWS] + [limits.NOT_SHARED] * (frames.SETS_MAX - 1)
+    assert read_frame(compared) == (frames.COMPARED, [7, answers]) and len(rest) == 1
+
+
 def test_questions_without_answers_are_bounded() -> None:
     one = Exchange(MemoryPort(RIVERBEND), OAK.id, comparer=True)
     one.take_features(frames.FEATURES)
