@@ -228,15 +228,7 @@ def _signed(count: int) -> int:
 
 def ids_of(index: RangeIndex, item: int) -> list[bytes]:
     """The ids in an index that an item stands for: nearly always one or none."""
-    timestamp, prefix = item >> 32, (item & _MASK_32).to_bytes(4, "big")
-    start = index.rank(timestamp, prefix)
-    found = []
-    for at in range(start, len(index)):
-        stamp, item_id = index.item(at)
-        if stamp != timestamp or item_id[:4] != prefix:
-            break
-        found.append(item_id)
-    return found
+    return index.starting(item >> 32, (item & _MASK_32).to_bytes(4, "big"))
 
 
 def write_items(items: Iterable[int]) -> bytes:
