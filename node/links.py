@@ -293,6 +293,7 @@ class Links:
         except Exception:
             log.exception("the parcels failed")  # calls and comparisons go on all the same
         self.forgetting.tick(now)
+        self.node.records.indexes.grow_sketches()
         if now >= self._next_address_check:
             self._next_address_check = now + ADDRESS_CHECK_S
             if self._check_addresses():

@@ -23,6 +23,7 @@ from sync.frames import RECORDS_MAX, RECORDS_SIZE_MAX_BYTES
 from sync.index import RangeIndex
 from sync.port import Taken
 from sync.sets import SetKey
+from sync.sketch import Sketch
 
 if TYPE_CHECKING:
     from node.app import Node
@@ -101,6 +102,12 @@ class StorePort:
 
     def index(self, key: SetKey, created_before: int, expires_after: int) -> RangeIndex:
         return self.node.records.indexes.within(key, created_before, expires_after)
+
+    def sketch(self, key: SetKey, created_before: int, expires_after: int) -> Sketch | None:
+        secret = self.coalitions().get(key[1]) if key[0] == "coalition" else None
+        if secret is None:
+            return None
+        return self.node.records.indexes.sketch(key, secret, created_before, expires_after)
 
     def sets_of(self, record: Record) -> list[SetKey]:
         kind = KINDS.get(record.kind)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from protocol.errors import TheirFault
 from protocol.record import Record
+from sync import frames
 from sync.peers import Peers
 from sync.port import Port
 from sync.session import Session
@@ -158,8 +159,10 @@ class Engine:
         self.port = port
         self.chance = chance
         self.peers = Peers()
+        self.features: tuple[str, ...] = frames.FEATURES
         self.sessions: dict[LinkId, Session] = {}
         self.joining: dict[bytes, list[str]] = {}
+        self._sketches_failed: dict[bytes, float] = {}
         self._joins: dict[bytes, Join] = {}
         self._effects: list[Effect] = []
         self._connected: frozenset[bytes] = frozenset()
@@ -241,6 +244,8 @@ class Engine:
             invite_id=event.invite_id,
             node_key=event.node_key,
             since=now,
+            features=self.features,
+            sketches_failed=self._sketches_failed,
         )
         if event.initiator and event.invite_id is not None:
             invite_id = event.invite_id

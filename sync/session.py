@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,8 @@ class Session:
     asked: bool = False
     offered: set[bytes] = field(default_factory=set)
     joined: Callable[[bytes | None], None] = lambda coalition: None
+    features: Sequence[str] = frames.FEATURES
+    sketches_failed: dict[bytes, float] = field(default_factory=dict)  # the node's
     unknown_frames: int = 0
     keys_wanted: int = 0
     pace: TokenBucket = field(default_factory=lambda: TokenBucket(FRAMES_PER_S, FRAMES_AT_ONCE_MAX))
@@ -72,7 +74,7 @@ class Session:
     said_again: float | None = None
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange(self.port, self.peer, comparer=self.initiator)
+        self.exchange = Exchange(self.port, self.peer, comparer=self.initiator, failed=self.sketches_failed)
 
     def begin(self) -> list[bytes]:
         """The first frame. It is said again on another day."""
@@ -80,7 +82,7 @@ class Session:
         self.said_day = port.today(), port.floor()
         said = {
             1: frames.VERSIONS,
-            2: [],
+            2: list(self.features),
             3: self.said_day[0],
             4: self.said_day[1],
             5: port.name,
@@ -111,8 +113,14 @@ class Session:
             frames.RECONCILED,
             frames.NOT_SHARED,
             frames.SHARED,
+            frames.SKETCH_WANTED,
+            frames.SKETCH,
         ):
             return self.exchange.on_compare(kind, fields, now)
+        if kind == frames.COMPARE_ALL:
+            return self.exchange.on_compare_all(fields[0], fields[1])
+        if kind == frames.COMPARED:
+            return self.exchange.on_compared(fields[0], fields[1], now)
         if kind == frames.RECORDS:
             return self.exchange.passing.on_records(fields[0], fields[1], now) if self.exchange.sets else []
         if kind == frames.TAKEN:
@@ -198,6 +206,7 @@ class Session:
         if not set(frames.VERSIONS) & set(said[1]):
             raise TheirFault("no_common_version")
         self._take_day(said)
+        self.exchange.take_features(set(self.features) & set(said[2]))
         self.exchange.passing.take_limits(*said.get(7, [])[:2])
         self.port.heard(self.peer, said[5])
         self.port.day_of_peer(self.peer, said[3])

@@ -28,6 +28,7 @@ from sync.channel import Handshake
 from sync.channel import public_key as noise_public_key
 from sync.index import RangeIndex
 from sync.reconcile import Reconciler
+from sync.sketch import Sketch
 from tests.protocol.bundles import letter_to, records_page
 from tests.protocol.helpers import TODAY, Coalition, Neighborhood, secret
 
@@ -155,6 +156,10 @@ def all_frames() -> list[Sample]:
         (frames.KEYS_GIVEN, [[record.message for record, _ in world().records[:2]]]),
         (frames.ASIDE_WANTED, [[1, HASH], 7]),
         (frames.ASIDE_GIVEN, [[1, HASH], [message], 7]),
+        (frames.SKETCH_WANTED, [[1, HASH], 32, 64, HASH]),
+        (frames.SKETCH, [[1, HASH], 0, cells()[0].inner]),
+        (frames.COMPARE_ALL, [7, [b"\1" + HASH[:20], b"\2" + HASH[:16]]]),
+        (frames.COMPARED, [7, [0, 3]]),
         (99, ["of the future", {1: [None, True]}]),
     ]
     return plain(*(frames.write_frame(kind, *fields) for kind, fields in said))
@@ -182,6 +187,20 @@ def messages() -> list[Sample]:
         message = ours.reconcile(said[-1]).reply
         said += [message] if message is not None else []
     return plain(*said, b"\x61", b"\x60")
+
+
+@cache
+def sketch(start: int = 0, count: int = 300) -> Sketch:
+    """The sketch of the items of `index`."""
+    made = Sketch(HASH)
+    for number in range(start, start + count):
+        made.insert(number // 4 * 10, make_id(number))
+    return made
+
+
+def cells() -> list[Sample]:
+    """Cells of a set that differs from ours in 40 items of 300, and in 4; too few of them and enough."""
+    return plain(*(sketch(start).written(0, size) for start in (20, 2) for size in (32, 100)))
 
 
 def introductions() -> list[Sample]:

@@ -34,6 +34,7 @@ from sync.addresses import link_url
 from sync.channel import Handshake
 from sync.channel import public_key as noise_public_key
 from sync.frames import FRAME_SIZE_MAX_BYTES, read_frame, read_set, write_frame
+from sync.sketch import CELLS, Difference, read_items, write_items
 from tests.fuzz import samples
 from tests.fuzz.samples import Sample, plain
 from tests.protocol.helpers import TODAY, known
@@ -113,7 +114,7 @@ def run_frame(data: bytes) -> None:
     with refuses(TheirFault, set(CLOSE_CODES)):
         kind, fields = read_frame(data)
         assert write_frame(kind, *fields) == data
-        if kind in (2, 3, 4, 5, 6, 15, 16):
+        if kind in (2, 3, 4, 5, 6, 15, 16, 21, 22):
             read_set(fields[0], samples.HASH)
 
 
@@ -169,6 +170,19 @@ def run_reconciliation(data: bytes) -> None:
         step = samples.index().reconcile(data)
         assert all(len(item) == 32 for item in (*step.have, *step.need))
         assert len(step.need) <= len(data) // 32
+
+
+def run_sketch(data: bytes) -> None:
+    """Cells of another side: they come out even or do not, and more is asked for within the bound."""
+    difference = Difference(samples.sketch())
+    with refuses(TheirFault, {"bad_reconciliation"}):
+        difference.take(data)
+        size = len(difference)
+        found = difference.read()
+        assert found is None or len(found.ours) + len(found.theirs) <= size
+        assert 0 <= difference.wanted() <= CELLS - size
+    with refuses(TheirFault, {"bad_reconciliation"}):
+        assert write_items(read_items(data)) == data
 
 
 def run_parcel(data: bytes) -> None:
@@ -349,7 +363,8 @@ TARGETS: dict[str, Target] = {
     "greeting_first": Target(run_greeting_first, lambda: samples.greetings(0), 2),
     "greeting_second": Target(run_greeting_second, lambda: samples.greetings(1), 1),
     "greeting_third": Target(run_greeting_third, lambda: samples.greetings(2), 1),
-    "reconciliation": Target(run_reconciliation, samples.messages, 10),
+    "reconciliation": Target(run_reconciliation, samples.messages, 8),
+    "sketch": Target(run_sketch, samples.cells, 2),
     "parcel": Target(run_parcel, samples.parcels, 6),
     "bundle": Target(run_bundle, samples.bundles, 6),
     "invite": Target(run_invite, _contents, 6),

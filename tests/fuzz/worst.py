@@ -29,6 +29,7 @@ from sync.channel import public_key as noise_public_key
 from sync.frames import read_frame
 from sync.index import RangeIndex, varint
 from sync.reconcile import Reconciler
+from sync.sketch import CELL_BYTES, CELLS, Difference, Sketch, read_items
 from tests.fuzz import samples, targets
 from tests.protocol.helpers import NOON, TODAY
 
@@ -71,6 +72,14 @@ def _page(data: bytes) -> None:
         Held().take(None, page)
 
 
+def _sketch(data: bytes) -> None:
+    difference = Difference(Sketch(samples.HASH))
+    difference.take(data)
+    difference.read()
+    difference.wanted()
+    read_items(data[: len(data) // 8 * 8])
+
+
 PARSERS: dict[str, Parser] = {
     "encoding": _quiet(lambda data: decode(data, SIZE_BYTES)),
     "frame": _quiet(read_frame),
@@ -78,6 +87,7 @@ PARSERS: dict[str, Parser] = {
     "introduction": _quiet(_introduction),
     "reconciliation, answering": _quiet(lambda data: _held().respond(data)),
     "reconciliation, asking": _quiet(lambda data: _held().reconcile(data)),
+    "sketch": _quiet(_sketch),
     "parcel": _quiet(lambda data: try_open(data, [(prekey_public(samples.PREKEY), samples.PREKEY)])),
     "letter": _quiet(read_letter),
     "page": _quiet(_page),
@@ -179,6 +189,44 @@ MESSAGES: dict[str, Construction] = {
 }
 
 
+def _cells(per_cell: float, spoil: Callable[[Sketch], None] = lambda sketch: None) -> Construction:
+    """The cells of a sketch with so many items for each of them."""
+
+    def made(size: int) -> bytes:
+        count = min(size // CELL_BYTES, CELLS)
+        sketch = Sketch(samples.HASH)
+        for number in range(int(count * per_cell)):
+            sketch.insert(number, samples.make_id(number))
+        spoil(sketch)
+        return sketch.written(0, count)
+
+    return made
+
+
+def _one_check_less(sketch: Sketch) -> None:
+    """Numbers that stay at 1 and -1 in turn, with checks that never fit."""
+    cells = sketch.written(0, CELLS)
+    sketch._cells = [
+        int.from_bytes(cells[at : at + 8], "big") | 7 << 96 | 1 << 160
+        for at in range(0, len(cells), CELL_BYTES)
+    ]
+
+
+def _both_signs(sketch: Sketch) -> None:
+    """As many items less as there are more: every cell passes 1 and -1 again and again."""
+    for number in range(CELLS // 3):
+        sketch.remove(number, samples.make_id(-number - 1))
+
+
+SKETCHES: dict[str, Construction] = {
+    "all that can be read": _cells(0.70),
+    "a little too much": _cells(1.0),
+    "far too much": _cells(3.0),
+    "numbers of one": _cells(1.0, _one_check_less),
+    "both signs": _cells(0.33, _both_signs),
+}
+
+
 def _code(size: int) -> bytes:
     content = encode([["x"] * size])
     return b"BR1" + base64.b32encode(content + hashlib.sha256(content).digest()[:4]).rstrip(b"=")
@@ -229,6 +277,7 @@ CONSTRUCTIONS: dict[tuple[str, str], Construction] = {
     ("introduction", "rotations"): _introductions,
     **{("reconciliation, answering", name): made for name, made in MESSAGES.items()},
     **{("reconciliation, asking", name): made for name, made in MESSAGES.items()},
+    **{("sketch", name): made for name, made in SKETCHES.items()},
     **{("parcel", name): made for name, made in SEALED.items()},
     **{("letter", name): made for name, made in VALUES.items()},
     **{("page", name): made for name, made in VALUES.items()},

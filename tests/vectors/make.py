@@ -22,6 +22,7 @@ from tests.vectors.making import (
     rosters,
     sets,
     signatures,
+    sketching,
     waiting,
     words,
 )
@@ -30,7 +31,7 @@ from tests.vectors.reading import FOLDER, LANDED, landed
 
 MODULES = (
     *(encoding, signatures, fields, judging, sets, rosters, words, parcels, bundles, links, reconciling),
-    *(waiting,),
+    *(sketching, waiting),
 )
 
 
