@@ -192,6 +192,7 @@ class Links:
         self._roster_moved.set()
         self._keep_word()
         standings.keep_all_standings(self.node)  # a promise may have left its set with its home's key
+        self.parcels.start(self._clock())  # somebody may be in a coalition with us now
         self.runner.event(events.Changed())
 
     def _poke(self, what: str, details: dict[str, Any]) -> None:
