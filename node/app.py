@@ -71,6 +71,7 @@ class Node:
         self.sessions: dict[str, Any] = {}
         self.tries = Tries()
         self.discovery_note = ""
+        self.mdns_host = ""  # the name that discovery announces; "" before it does
         self.backing_up = False
         self.copies_forgotten = 0  # how often the local copies were forgotten: one under way is dropped
         self.copy_wanted: Callable[[], None] = lambda: None

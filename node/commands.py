@@ -110,7 +110,8 @@ def setup_link(node: Node) -> dict[str, Any]:
 def _where(node: Node) -> dict[str, Any]:
     """What it takes to say where the page is: see `node/cli/links.py`."""
     home = node.home.hex() if node.is_set_up else ""
-    return {"home": home, "listen": node.settings.listen, "port": node.settings.port}
+    settings = node.settings
+    return {"home": home, "listen": settings.listen, "port": settings.port, "mdns_host": node.mdns_host}
 
 
 # members

@@ -25,11 +25,12 @@ from protocol.judge import read_checked
 from protocol.kinds.keys import build_chain
 from protocol.record import Record
 from sync import engine as events
-from sync.addresses import may_call, up_interfaces
+from sync.addresses import may_call, reachable, up_interfaces
 from sync.channel import public_key as noise_public_key
-from sync.discovery import Discovery, Sighting
+from sync.discovery import Discovery
 from sync.engine import Engine
 from sync.runner import Runner
+from sync.sightings import Sighting
 from sync.transport import LocalEnd, Tap
 
 if TYPE_CHECKING:
@@ -55,11 +56,10 @@ def current_key(node: Node, home: bytes, key_records: Sequence[bytes]) -> bytes 
 
 
 def _listening_on(node: Node) -> list[str]:
-    """The hosts at which others reach our port: every address of ours, or the one that we listen on."""
+    """The hosts at which others reach our port: our addresses, or the one that we listen on."""
     listen = node.settings.listen
     if listen in ("0.0.0.0", "::", ""):
-        ips = [address.ip for interface in up_interfaces() for address in interface.addresses]
-        return [str(ip) for ip in ips if ip.version == 4 and not ip.is_loopback]
+        return reachable(up_interfaces())
     try:
         called = may_call(listen, node.settings.allow_loopback)
     except ValueError:
@@ -142,9 +142,14 @@ class Links:
             _interfaces(node.settings),
             self._seen,
             self._gone,
+            on_moved=self._moved,
         )
         await self.discovery.start()
-        node.discovery_note = self.discovery.note
+        self._heed_discovery()
+
+    def _heed_discovery(self) -> None:
+        if self.discovery is not None:
+            self.node.discovery_note, self.node.mdns_host = self.discovery.note, self.discovery.host
 
     async def stop(self) -> None:
         """Let go of everything."""
@@ -271,14 +276,16 @@ class Links:
 
     def _seen(self, sighting: Sighting) -> None:
         self.node.nearby[sighting.home] = sighting
-        places = tuple(
-            f"[{address}]:{sighting.port}" if ":" in address else f"{address}:{sighting.port}"
-            for address in sighting.addresses
-        )
-        self.runner.event(events.Seen(sighting.home, places))
+        self.runner.event(events.Seen(sighting.home, sighting.places()))
 
     def _gone(self, home: bytes) -> None:
         self.node.nearby.pop(home, None)
+
+    def _moved(self) -> None:
+        """Cables, Wi-Fi or a lease changed what this machine's addresses are."""
+        self._next_address_check = 0.0
+        ips = {str(address.ip) for interface in up_interfaces() for address in interface.addresses}
+        self.runner.moved(ips)
 
     # time
 
@@ -293,8 +300,7 @@ class Links:
             self._next_address_check = now + ADDRESS_CHECK_S
             if self._check_addresses():
                 standings.keep_cards(self.node)
-            if self.discovery is not None:
-                self.node.discovery_note = self.discovery.note
+        self._heed_discovery()
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + HOUSEKEEPING_S
             self._housekeep()

@@ -21,12 +21,13 @@ from node.links import Links
 from node.settings import Settings
 from node.web.app import add_link_route, build_app
 from protocol.errors import Fault, WorldFault
-from sync.addresses import up_interfaces
+from sync.addresses import reachable, up_interfaces
 from sync.transport import Tap
 
 log = logging.getLogger("barnraise")
 
 COPY_CHECK_S = 600.0
+EVERYWHERE = "0.0.0.0"  # and over IPv6 as well, for there are networks without IPv4
 HANDLERS_END_WITHIN_S = 1.0  # on stopping: pages and greetings under way get this long, then are cut off
 
 
@@ -90,7 +91,12 @@ class Server:
             ) from None
         if settings.port == 0:
             port = runner.addresses[0][1]
-            self.node.settings = replace(settings, port=port)
+            self.node.settings = settings = replace(settings, port=port)
+        if settings.listen == EVERYWHERE:
+            with contextlib.suppress(
+                OSError
+            ):  # no IPv6 in this kernel, or another program has the port there
+                await web.TCPSite(runner, "::", settings.port, reuse_address=True).start()
 
     async def _start_links(self) -> None:
         self.links = Links(self.node, self._tap)
@@ -165,11 +171,7 @@ def urls(settings: Settings) -> list[str]:
         host = f"[{settings.listen}]" if ":" in settings.listen else settings.listen
         return [f"http://{host}:{settings.port}"]
     found = [f"http://localhost:{settings.port}"]
-    for interface in up_interfaces():
-        for address in interface.addresses:
-            if address.ip.version == 4 and not address.ip.is_loopback:
-                found.append(f"http://{address.ip}:{settings.port}")
-    return found
+    return found + [f"http://{host}:{settings.port}" for host in reachable(up_interfaces())]
 
 
 async def serve(settings: Settings, on_ready: Callable[[Served], None]) -> None:

@@ -36,6 +36,7 @@ from node.actions import setup
 from node.app import Node
 from node.web.keys import LINK_PATH, NODE
 from node.web.visitor import Visitor, form_cookie, session_cookie
+from sync.sightings import host_label
 
 BODY_LIMIT_BYTES = 64 * 1024
 ANY_HOST_PATHS = (LINK_PATH, "/healthz")
@@ -68,7 +69,9 @@ def given_names(node: Node) -> set[str]:
 
 def mdns_name(node: Node) -> str:
     """The name that the node itself announces on its network; "" before it has a neighborhood."""
-    return f"barnraise-{setup.neighborhood(node).id.hex()[:4]}.local" if setup.is_set_up(node) else ""
+    if not setup.is_set_up(node):
+        return ""
+    return node.mdns_host or f"{host_label(setup.neighborhood(node).id, 1)}.local"
 
 
 def own_names(node: Node) -> set[str]:

@@ -112,7 +112,7 @@ def test_every_number_stands_in_the_document_as_it_is_in_the_code() -> None:
         ("A link that after {} s shares nothing", ["session.IDLE_STRANGER_S"]),
         (
             "at most {} sightings, {} addresses each, names cleaned and cut to {} characters",
-            ["discovery.SIGHTINGS_MAX", "discovery.ADDRESSES_MAX", "discovery.NAME_LENGTH_MAX"],
+            ["discovery.SIGHTINGS_MAX", "sightings.ADDRESSES_MAX", "sightings.NAME_LENGTH_MAX"],
         ),
         ("looked at every {} s", ["discovery.RECHECK_S"]),
         ("one per home, the last {}, each cut to ± {}", ["days.PEERS_MAX", "days.DIFFERENCE_MAX_DAYS"]),
