@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from node import VERSION
-from node.actions import accounts, hours, importing, members, neighborhoods, posts, setup
+from node.actions import accounts, hours, importing, members, naming, neighborhoods, posts, setup
 from node.actions import backup as backups
 from node.actions.members import Session
 from node.app import Node
@@ -105,6 +105,15 @@ def check_database(node: Node) -> str:
 def setup_link(node: Node) -> dict[str, Any]:
     """A fresh one-time token for the path `/setup/TOKEN`."""
     return {"token": setup.new_setup_link(node), **_where(node)}
+
+
+@command
+async def rename(node: Node, *, who: str, passphrase: str, name: str, area: str | None) -> dict[str, Any]:
+    """Another name for the neighborhood; an `area` of None stays as it was."""
+    async with signed_in(node, who, passphrase) as session:
+        where = node.setting("area") if area is None else area
+        renamed: dict[str, Any] = plain(naming.rename(node, session, name=name, area=where))
+        return renamed
 
 
 def _where(node: Node) -> dict[str, Any]:

@@ -111,6 +111,7 @@ class Links:
             clock=clock,
         )
         self.discovery: Discovery | None = None
+        self._renaming: asyncio.Task[None] | None = None  # held, or it could vanish half done
         self._joining: dict[bytes, asyncio.Future[str]] = {}
         self._asking: dict[str, str] = {}
         self._roster_moved = asyncio.Event()
@@ -153,6 +154,8 @@ class Links:
 
     async def stop(self) -> None:
         """Let go of everything."""
+        if self._renaming is not None:
+            await asyncio.wait([self._renaming])
         if self.discovery is not None:
             await self.discovery.stop()
         await self.runner.stop()
@@ -211,6 +214,9 @@ class Links:
                 self.runner.event(events.Call(address))
                 return
             self.runner.event(events.Changed(home))
+        elif what == "renamed":
+            if self.discovery is not None:
+                self._renaming = asyncio.create_task(self.discovery.rename(details["name"]))
         elif what == "keys_changed":
             self.runner.end.noise_private = self.node.node_keys.noise_private
             self.runner.event(events.Renewed())

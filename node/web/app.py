@@ -20,6 +20,7 @@ from node.web.pages import (
     hours,
     join,
     leaving,
+    naming,
     neighborhoods,
     people,
     posts,
@@ -36,7 +37,7 @@ from node.web.render import environment
 from node.web.visitor import look_up
 
 FEATURES = (
-    *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods),
+    *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods, naming),
     *(reissues, recovery, backup, erasure, leaving, coalitions, privacy, status, api),
 )
 

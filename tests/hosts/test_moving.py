@@ -83,9 +83,13 @@ def give(machine: Machine, *words: str) -> None:
 
 async def test_two_nodes_and_a_cable_without_any_ipv4(network: Network) -> None:
     """No router, no DHCP, no IPv4: link-local addresses are all there is, and the two link."""
-    async with two_linked(network, "::", "::") as (ana, _):
+    async with two_linked(network, "::", "::") as (ana, ben):
         (found,) = (await ana.list("neighborhoods"))["nearby"]
         assert found["address"].startswith("[fe80::"), found
+        await ben.open("/neighborhoods/name")
+        await ben.press("Save", name="Riverbend and Mill Pond")
+        assert ben.page.path == "/neighborhoods?said=renamed", ben.page.text
+        await until("Ana sees the new name", lambda: sees(ana, "Riverbend and Mill Pond"), FOUND_WITHIN_S)
 
 
 @pytest.mark.slow
