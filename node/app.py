@@ -77,6 +77,8 @@ class Node:
         self.copy_wanted: Callable[[], None] = lambda: None
         self.clock_unset = self.clock_before_build()
         self.call_note = ""  # why the last typed address did not answer
+        self.networks: tuple[Any, ...] = ()  # those that this machine is in, as ipaddress has them
+        self.links: Any = None  # node.links.Links while they are there, for whoever looks after the node
         self.nearby: dict[bytes, Any] = {}
         self.connected: set[bytes] = set()
         self.introduced: dict[bytes, tuple[bytes, ...]] = {}  # key records shown in a handshake, newest 100

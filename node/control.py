@@ -29,6 +29,7 @@ from node import (
     commands_care,  # noqa: F401  # its commands stand in the same table
     commands_erasure,  # noqa: F401  # and so do these
     commands_lost,  # noqa: F401
+    commands_network,  # noqa: F401
 )
 from node.app import Node
 from node.settings import Settings

@@ -25,7 +25,7 @@ from protocol.judge import read_checked
 from protocol.kinds.keys import build_chain
 from protocol.record import Record
 from sync import engine as events
-from sync.addresses import may_call, reachable, up_interfaces
+from sync.addresses import may_call, own_networks, reachable, up_interfaces
 from sync.channel import public_key as noise_public_key
 from sync.discovery import Discovery
 from sync.engine import Engine
@@ -45,6 +45,7 @@ JOIN_TIMEOUT_S = 30.0
 HOUSEKEEPING_S = 600.0
 ADDRESS_CHECK_S = 30.0
 CALLED_MAX = 20
+CALLED_KEPT_MAX = 500
 
 
 def current_key(node: Node, home: bytes, key_records: Sequence[bytes]) -> bytes | None:
@@ -111,6 +112,7 @@ class Links:
             clock=clock,
         )
         self.discovery: Discovery | None = None
+        self.called: dict[str, str] = {}  # why the last call to an address failed, "" where it did not
         self._renaming: asyncio.Task[None] | None = None  # held, or it could vanish half done
         self._joining: dict[bytes, asyncio.Future[str]] = {}
         self._asking: dict[str, str] = {}
@@ -121,6 +123,7 @@ class Links:
     async def start(self) -> None:
         """Hang ourselves onto the node, begin to call, and look around."""
         node = self.node
+        node.links = self
         node.on_new.append(self._new)
         node.records.on_known = self._known_changed
         node.pair_in_step = self.parcels.in_step
@@ -154,6 +157,7 @@ class Links:
 
     async def stop(self) -> None:
         """Let go of everything."""
+        self.node.links = None
         if self._renaming is not None:
             await asyncio.wait([self._renaming])
         if self.discovery is not None:
@@ -224,7 +228,11 @@ class Links:
             self.runner.event(events.Changed(details.get("home")))
 
     def _called(self, address: str, home: bytes | None, sentence: str) -> None:
-        """A typed address was called: whoever answered is now asked, or the page says why nobody did."""
+        """An address was called. Of a typed one, whoever answered is now asked, or the page says why not."""
+        self.called.pop(address, None)
+        self.called[address] = sentence if home is None else ""
+        while len(self.called) > CALLED_KEPT_MAX:
+            del self.called[next(iter(self.called))]
         message = self._asking.pop(address, None)
         if message is None:
             return
@@ -314,6 +322,7 @@ class Links:
     def _check_addresses(self) -> bool:
         """Note where we can be reached. True where that changed."""
         node = self.node
+        node.networks = own_networks()
         port = node.settings.port
         if node.settings.discovery == "loopback":
             found = [f"127.0.0.1:{port}"]

@@ -18,16 +18,15 @@ from node.actions import backup
 from node.app import Node
 from node.control import start_control
 from node.links import Links
-from node.settings import Settings
+from node.settings import LISTEN_DEFAULT, Settings
 from node.web.app import add_link_route, build_app
 from protocol.errors import Fault, WorldFault
-from sync.addresses import reachable, up_interfaces
+from sync.addresses import own_networks, reachable, up_interfaces
 from sync.transport import Tap
 
 log = logging.getLogger("barnraise")
 
 COPY_CHECK_S = 600.0
-EVERYWHERE = "0.0.0.0"  # and over IPv6 as well, for there are networks without IPv4
 HANDLERS_END_WITHIN_S = 1.0  # on stopping: pages and greetings under way get this long, then are cut off
 
 
@@ -92,7 +91,8 @@ class Server:
         if settings.port == 0:
             port = runner.addresses[0][1]
             self.node.settings = settings = replace(settings, port=port)
-        if settings.listen == EVERYWHERE:
+        if settings.listen == LISTEN_DEFAULT:  # IPv6 as well: there are networks without IPv4
+            self.node.networks = await asyncio.to_thread(own_networks)
             with contextlib.suppress(
                 OSError
             ):  # no IPv6 in this kernel, or another program has the port there

@@ -175,6 +175,11 @@ def reachable(interfaces: Sequence[Interface]) -> list[str]:
     return [str(ip) for ip in ips if ip.version == 4] or [f"[{ip}]" for ip in ips]
 
 
+def own_networks() -> tuple[Any, ...]:
+    """The networks that this machine is in."""
+    return tuple(address.network for interface in up_interfaces() for address in interface.addresses)
+
+
 def _fleeting() -> set[str]:
     """IPv6 addresses made for a day, for privacy, or not proven to be free, or about to go."""
     try:

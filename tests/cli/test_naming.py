@@ -12,7 +12,9 @@ def test_the_neighborhood_gets_another_name_and_keeps_its_area(alder: Person) ->
     assert "is now Alder Row." in alder.types("rename", "Alder  Row", "--as", "Ines").out
     after = json.loads(alder.types("status", "--json").out)["neighborhood"]
     assert after == before | {"name": "Alder Row"}
-    told = json.loads(alder.types("rename", "Alder Row", "--area", "at the mill", "--as", "Ines", "--json").out)
+    told = json.loads(
+        alder.types("rename", "Alder Row", "--area", "at the mill", "--as", "Ines", "--json").out
+    )
     assert (told["name"], told["area"]) == ("Alder Row", "at the mill")
 
 

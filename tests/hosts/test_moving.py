@@ -34,11 +34,11 @@ def network(tmp_path: Path) -> Iterator[Network]:
 
 @asynccontextmanager
 async def two_linked(network: Network, first: str, second: str) -> AsyncIterator[tuple[Neighbor, Neighbor]]:
-    """Ana and Ben, linked by what their nodes saw of each other. `first`, `second`: what eth0 has."""
+    """Ana and Ben, linked by what their nodes saw of each other. `first`, `second`: what lan0 has."""
     lan = Lan(network)
     machines = (network.add(), network.add())
     for machine, address in zip(machines, (first, second), strict=True):
-        lan.plug(machine, "eth0", address)
+        lan.plug(machine, "lan0", address)
     await asyncio.gather(*(asyncio.to_thread(machine.run) for machine in machines))
     ana, ben = Neighbor("Ana", "Mill Lane", machines[0]), Neighbor("Ben", "Riverbend", machines[1])
     try:
@@ -103,16 +103,16 @@ async def test_a_link_is_made_again_when_an_address_changes_or_a_cable_was_out(n
             await until(what, both, within_s)
 
         await asyncio.sleep(CROSSING_S)  # of a younger link, the other side would believe that calls crossed
-        give(ben.machine, "address", "delete", "10.1.0.2/24", "dev", "eth0")
-        give(ben.machine, "address", "add", "10.1.0.77/24", "dev", "eth0")
+        give(ben.machine, "address", "delete", "10.1.0.2/24", "dev", "lan0")
+        give(ben.machine, "address", "add", "10.1.0.77/24", "dev", "lan0")
         await until("Ben's link from the old address ends", not_(lambda: connected(ben)), 5)
         await linked_again("linked again from the new address", 10)
         await until("Ana sees the new address", lambda: address_of(ana, "10.1.0.77:8420"), 15)
 
-        give(ben.machine, "link", "set", "eth0", "down")
+        give(ben.machine, "link", "set", "lan0", "down")
         await until("Ben has no link", not_(lambda: connected(ben)), 5)
         await asyncio.sleep(CROSSING_S)  # long enough that calls fail
-        give(ben.machine, "link", "set", "eth0", "up")
+        give(ben.machine, "link", "set", "lan0", "up")
         await linked_again("linked again after the cable", 10)
 
 
