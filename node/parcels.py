@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from node.actions import restored
 from node.actions.acting import say
 from node.store import neighbors
 from protocol.encoding import encode
@@ -24,6 +25,8 @@ log = logging.getLogger("barnraise.parcels")
 
 LIFE_DAYS = 29
 PARCELS_AT_ONCE_MAX = 4
+ASK_AFTER_S = 120.0  # of being linked: by then we have the others' cards of today
+_ASKED = "asked_after_restore"
 
 
 class Parcels:
@@ -33,6 +36,7 @@ class Parcels:
         self.node = node
         self.chance = chance
         self.schedule = Schedule()
+        self._ask_at: float | None = None
         self._newest: dict[bytes, int] = {}  # when the newest parcel of a partner was made
 
     def start(self, now: float) -> None:
@@ -67,6 +71,7 @@ class Parcels:
 
     def tick(self, now: float) -> None:
         """Send what is due, except to neighbors on a direct link, where the pair set goes by itself."""
+        self._ask_after_restore(now)
         for home in self.schedule.ready(now):
             if home in self.node.connected:
                 self.schedule.held_up(home, now, self.chance())
@@ -78,6 +83,19 @@ class Parcels:
                 self.schedule.held_up(home, now, self.chance())
         if self.schedule.has_room():
             self.start(now)
+
+    def _ask_after_restore(self, now: float) -> None:
+        """Once: partners believe that we hold what a backup does not know, and would not send it again."""
+        told = restored.last(self.node)
+        if told is None or not self.node.connected or self.node.setting(_ASKED) == str(told.at):
+            self._ask_at = None
+            return
+        self._ask_at = self._ask_at or now + ASK_AFTER_S
+        if now >= self._ask_at:
+            members = (roster.members for roster in self.node.records.known.rosters.values())
+            for home in sorted(frozenset[bytes]().union(*members) - {self.node.home}):
+                self.schedule.ask(home, now, self.chance())
+            self.node.set_setting(_ASKED, str(told.at))
 
     def _rosters(self, home: bytes) -> list[Roster]:
         """Those of the coalitions that both are in, first where somebody is linked who could carry it on."""

@@ -165,6 +165,11 @@ class Schedule:
                 entry.backoff.succeeded()
             entry.lacking = tuple(lacking)
 
+    def ask(self, partner: bytes, now: float, jitter: float) -> None:
+        """Say once what we hold, so that the partner sends what we lack: after a restore."""
+        if partner not in self.due and len(self.due) < PARTNERS_MAX:
+            self.due[partner] = Due(now + SOON_S * jitter, acknowledge_only=True)
+
     def sent(self, partner: bytes, now: float, jitter: float) -> None:
         """A parcel went out: an acknowledgement is done with, anything else is sent again later."""
         entry = self.due.get(partner)
