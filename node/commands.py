@@ -17,7 +17,7 @@ import msgspec
 
 from node import VERSION
 from node.actions import backup as backups
-from node.actions import hours, importing, members, neighborhoods, posts, setup
+from node.actions import hours, importing, members, naming, neighborhoods, posts, setup
 from node.actions.members import Session
 from node.app import Node
 from node.importing import AnswerDraft
@@ -123,10 +123,20 @@ def setup_link(node: Node) -> dict[str, Any]:
     return {"token": setup.new_setup_link(node), **where(node)}
 
 
+@command
+async def rename(node: Node, *, who: str, passphrase: str, name: str, area: str | None) -> dict[str, Any]:
+    """Another name for the neighborhood; an `area` of None stays as it was."""
+    async with signed_in(node, who, passphrase) as session:
+        place = node.setting("area") if area is None else area
+        renamed: dict[str, Any] = plain(naming.rename(node, session, name=name, area=place))
+        return renamed
+
+
 def where(node: Node) -> dict[str, Any]:
     """What it takes to say where the page is: see `node/cli/links.py`."""
     home = node.home.hex() if node.is_set_up else ""
-    return {"home": home, "listen": node.settings.listen, "port": node.settings.port}
+    settings = node.settings
+    return {"home": home, "listen": settings.listen, "port": settings.port, "mdns_host": node.mdns_host}
 
 
 # members

@@ -31,6 +31,7 @@ from node import (
     commands_coalitions,  # noqa: F401
     commands_erasure,  # noqa: F401
     commands_lost,  # noqa: F401
+    commands_network,  # noqa: F401
     commands_reissues,  # noqa: F401
 )
 from node.app import Node

@@ -95,7 +95,7 @@ def _is_ours(node: Node, messages: Sequence[bytes], sheet: bytes) -> bool:
 async def ask(node: Node, address: str, sheet: bytes) -> tuple[Peer, list[bytes]]:
     """Who answers at `address`, and the key records that it knows. Raises TheirFault, WorldFault."""
     async with client_session(node.settings.allow_loopback) as session:
-        link = await dial(session, address, _nobody(node))
+        link = await dial(session, address, nobody(node))
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 name, messages = await _ask(node, link, sheet)
@@ -107,7 +107,8 @@ async def ask(node: Node, address: str, sheet: bytes) -> tuple[Peer, list[bytes]
     return Peer(link.peer.home, name, address), messages
 
 
-async def _ask(node: Node, link: Link, sheet: bytes) -> tuple[str, list[bytes]]:
+def stranger_hello(node: Node) -> bytes:
+    """A first frame that says nothing of who we are."""
     hello = {
         1: frames.VERSIONS,
         2: [],
@@ -117,7 +118,11 @@ async def _ask(node: Node, link: Link, sheet: bytes) -> tuple[str, list[bytes]]:
         6: f"barnraise {VERSION}",
         7: [frames.RECORDS_MAX, BATCHES_IN_FLIGHT_MAX],
     }
-    link.put(frames.write_frame(frames.HELLO, hello))
+    return frames.write_frame(frames.HELLO, hello)
+
+
+async def _ask(node: Node, link: Link, sheet: bytes) -> tuple[str, list[bytes]]:
+    link.put(stranger_hello(node))
     link.put(frames.write_frame(frames.KEYS_WANTED, sheet))
     name = ""
     async for data in link:
@@ -129,7 +134,7 @@ async def _ask(node: Node, link: Link, sheet: bytes) -> tuple[str, list[bytes]]:
     raise TheirFault(link.code) if link.code in ("too_fast", "too_many_links") else WorldFault("unreachable")
 
 
-def _nobody(node: Node) -> LocalEnd:
+def nobody(node: Node) -> LocalEnd:
     """An end of a link whose neighborhood nobody will ever hear of again."""
     own = new_node_keys(secrets.token_bytes)
     inception = _inception(node, own.seed)

@@ -20,6 +20,7 @@ from sync.port import Port
 from sync.session import Session
 
 LINKS_MAX = 64
+CROSSING_S = 15.0  # two calls that cross each other do so within this; a greeting takes 10 s at most
 STRANGERS_MAX = 16  # links with neighborhoods that share nothing with us yet
 
 LinkId: TypeAlias = int
@@ -234,7 +235,7 @@ class Engine:
         if event.node_key and current not in (None, event.node_key):  # replaced while we were greeted
             self._effects.append(Close(event.link, "old_key"))
             return
-        if self._is_surplus(event):
+        if self._is_surplus(event, now):
             return
         session = Session(
             port=self.port,
@@ -253,10 +254,11 @@ class Engine:
         self.sessions[event.link] = session
         self._send(event.link, session.begin())
 
-    def _is_surplus(self, event: LinkUp) -> bool:
+    def _is_surplus(self, event: LinkUp, now: float) -> bool:
         """Keep one link per neighborhood: the one dialed by the lower id, a newer before an older.
 
-        An invitation's link always stays. Says True, having closed it, where the new one is the surplus.
+        An invitation's link always stays, and where the old one is not of this very moment: who calls again
+        has lost it. Says True, having closed it, where the new one is the surplus.
         """
         if event.home == self.port.home:
             self._effects.append(Close(event.link, "wrong_peer"))
@@ -268,8 +270,8 @@ class Engine:
             if session.peer != event.home:
                 continue
             dialer = self.port.home if event.initiator else event.home
-            same_dialer = session.initiator == event.initiator
-            if same_dialer or event.invite_id is not None or dialer == min(self.port.home, event.home):
+            newer = session.initiator == event.initiator or now - session.since >= CROSSING_S
+            if newer or event.invite_id is not None or dialer == min(self.port.home, event.home):
                 del self.sessions[link]
                 self._effects.append(Close(link, "duplicate_link"))
             else:

@@ -165,7 +165,7 @@ def _nearby(node: Node, rows: dict[bytes, neighbors.NeighborRow]) -> list[Nearby
     found = []
     for home, sighting in node.nearby.items():
         state = names.get(rows[home].state, "") if home in rows else ""
-        address = f"{sighting.addresses[0]}:{sighting.port}" if sighting.addresses else ""
+        address = next(iter(sighting.places()), "")
         found.append(Nearby(home, sighting.name, keys.six_words(home), address, state))
     return sorted(found, key=lambda item: (item.name, item.home))
 
@@ -190,8 +190,7 @@ def ask_to_link(node: Node, session: Session, *, home: bytes | None, address: st
     coordinator(session)
     place = address.strip()
     if home is not None and home in node.nearby and not place:
-        sighting = node.nearby[home]
-        place = f"{sighting.addresses[0]}:{sighting.port}" if sighting.addresses else ""
+        place = next(iter(node.nearby[home].places()), "")
     if not place or len(place) > 200 or any(letter.isspace() for letter in place):
         raise OurFault("bad_input", "Please type the other node's address, such as 192.168.1.20:8420.")
     if home == node.home:

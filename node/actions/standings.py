@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CARD_AGE_MAX_S = 7 * DAY_S
 CARD_LIFE_DAYS = 365
 PREKEY_AGE_MAX_S = 30 * DAY_S
-PREKEY_KEPT_S = 60 * DAY_S
+PREKEY_KEPT_S = 30 * DAY_S  # since it was replaced: as long as a parcel sealed to it may live
 
 
 def keep_standings(node: Node, changed: Iterable[Record]) -> None:
@@ -87,9 +87,16 @@ def _keep_standing(node: Node, thing: bytes) -> None:
 
 
 def current_prekey(node: Node) -> bytes:
-    """The public prekey to put on the card: a new one each month, old ones deleted after 60 days."""
+    """The public prekey to put on the card: a new one each month.
+
+    Old ones are deleted when they have been replaced for 30 days, so 60 days after they were made. A node
+    that was off meanwhile replaces its own only then: what was sealed to it while it was away still opens.
+    """
     now = node.stamp()
     held = neighbors.prekeys(node.connection)
+    if held and held[0][2] > now + DAY_S:
+        neighbors.date_prekeys_back(node.connection, now)
+        held = neighbors.prekeys(node.connection)
     neighbors.drop_prekeys(node.connection, now - PREKEY_KEPT_S)
     if held and held[0][2] > now - PREKEY_AGE_MAX_S:
         return held[0][0]

@@ -18,6 +18,7 @@ from node.cli.doctor import doctor
 from node.cli.erasure import erase, erasures
 from node.cli.hours import hours
 from node.cli.importing import import_
+from node.cli.naming import rename
 from node.cli.people import member
 from node.cli.recover import recover
 from node.cli.running import run, setup_link, status
@@ -49,6 +50,7 @@ COMMANDS = (
     setup_link,
     status,
     doctor,
+    rename,
     member,
     need,
     offer,

@@ -23,6 +23,7 @@ from node.web.pages import (
     join,
     leaving,
     lost,
+    naming,
     neighborhoods,
     people,
     posts,
@@ -39,7 +40,7 @@ from node.web.render import environment
 from node.web.visitor import look_up
 
 FEATURES = (
-    *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods),
+    *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods, naming),
     *(reissues, recovery, lost, backup, carry, erasure, leaving, coalitions, branches, privacy, status, api),
 )
 

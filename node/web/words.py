@@ -159,6 +159,7 @@ NOTICES = {
     "approved": phrase("Approved. The two nodes now link by themselves."),
     "ask_declined": phrase("Declined. Nothing was sent to them about you."),
     "unlinked": phrase("No longer linked."),
+    "renamed": phrase("Saved. Other neighborhoods see it as they hear from you."),
     "founded": phrase("The coalition is founded. Its other members are asked to join."),
     "coalition_accepted": phrase("You have joined the coalition."),
     "coalition_declined": phrase("Declined."),

@@ -120,7 +120,7 @@ def test_every_number_stands_in_the_document_as_it_is_in_the_code() -> None:
         ("{} bytes each, at most {} in a frame", ["sketch.ITEM_BYTES", "frames.IDS_MAX"]),
         (
             "at most {} sightings, {} addresses each, names cleaned and cut to {} characters",
-            ["discovery.SIGHTINGS_MAX", "discovery.ADDRESSES_MAX", "discovery.NAME_LENGTH_MAX"],
+            ["discovery.SIGHTINGS_MAX", "sightings.ADDRESSES_MAX", "sightings.NAME_LENGTH_MAX"],
         ),
         ("looked at every {} s", ["discovery.RECHECK_S"]),
         ("one per home, the last {}, each cut to ± {}", ["days.PEERS_MAX", "days.DIFFERENCE_MAX_DAYS"]),
@@ -150,7 +150,9 @@ def test_numbers_that_other_packages_keep() -> None:
         f"At most {parcel.RECORDS_MAX} records and {parcel.RANGES_MAX} ranges are read",
         f"at most {parcels.PARCELS_AT_ONCE_MAX} parcels at once",
         f"Parcels live {parcels.LIFE_DAYS} days. A prekey is renewed after "
-        f"{standings.PREKEY_AGE_MAX_S // 86_400} days and deleted after {standings.PREKEY_KEPT_S // 86_400}.",
+        f"{standings.PREKEY_AGE_MAX_S // 86_400} days, and deleted when it has been replaced for "
+        f"{standings.PREKEY_KEPT_S // 86_400}: so, on a node that runs, after "
+        f"{(standings.PREKEY_AGE_MAX_S + standings.PREKEY_KEPT_S) // 86_400}.",
         "to "
         + ", ".join(f"{size:,}" for size in parcel.PADDED_SIZES_BYTES[:-1])
         + f" or {parcel.PADDED_SIZES_BYTES[-1]:,} bytes",
