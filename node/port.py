@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from node import VERSION
@@ -12,6 +12,7 @@ from node.actions import recovery, restored
 from node.actions.neighborhoods import sponsor
 from node.store import aside, neighbors
 from node.store.sets import set_of
+from node.views import posts
 from protocol.errors import Fault, TheirFault
 from protocol.introduction import KEY_RECORDS_MAX
 from protocol.kinds.roster import Charter
@@ -122,14 +123,20 @@ class StorePort:
     def holds(self, record_id: bytes) -> bool:
         return self.node.records.holds(record_id)
 
+    def urgent(self, ids: Collection[bytes]) -> list[bytes]:
+        return posts.urgent(self.node.connection, ids)
+
     def add(self, messages: Sequence[bytes], home: bytes) -> Taken:
         new = never = 0
+        others = []
         with self.node.records.transaction():
             for message in messages:
-                outcome = self.node.records.add(message).outcome
-                new += outcome == "new"
-                never += outcome == "never"
-        return Taken(new, never)
+                added = self.node.records.add(message)
+                new += added.outcome == "new"
+                never += added.outcome == "never"
+                if added.outcome not in ("new", "never") and added.record is not None:
+                    others.append(added.record.id)
+        return Taken(new, never, tuple(others))
 
     # what was signed with an earlier key
 

@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from protocol.errors import TheirFault
 from protocol.record import Record
+from sync.gossip import Gossip
 from sync.peers import Peers
 from sync.port import Port
 from sync.session import Session
@@ -158,6 +159,7 @@ class Engine:
         self.port = port
         self.chance = chance
         self.peers = Peers()
+        self.gossip = Gossip()
         self.sessions: dict[LinkId, Session] = {}
         self.joining: dict[bytes, list[str]] = {}
         self._joins: dict[bytes, Join] = {}
@@ -241,6 +243,8 @@ class Engine:
             invite_id=event.invite_id,
             node_key=event.node_key,
             since=now,
+            link=event.link,
+            gossip=self.gossip,
         )
         if event.initiator and event.invite_id is not None:
             invite_id = event.invite_id
@@ -266,6 +270,7 @@ class Engine:
             same_dialer = session.initiator == event.initiator
             if same_dialer or event.invite_id is not None or dialer == min(self.port.home, event.home):
                 del self.sessions[link]
+                self.gossip.down(link)
                 self._effects.append(Close(link, "duplicate_link"))
             else:
                 self._effects.append(Close(event.link, "duplicate_link"))
@@ -280,6 +285,7 @@ class Engine:
 
     def _down(self, link: LinkId, code: str, now: float) -> None:
         session = self.sessions.pop(link, None)
+        self.gossip.down(link)
         if session is None:
             return
         if session.invite_id is not None and session.initiator:
@@ -313,6 +319,9 @@ class Engine:
     def _announce(self, records: list[Record], now: float) -> None:
         if any(record.kind == "node" for record in records):
             self.peers.want(self.port.wanted())  # a card may bring new addresses
+        for record in records:
+            origin = self._origin if record.home != self.port.home else None
+            self.gossip.news(record, origin, self.port.sets_of)
         ours = [record for record in records if record.home == self.port.home]
         for link, session in self.sessions.items():
             # not back to where it came from; but what it made us say ourselves, there as well

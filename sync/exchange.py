@@ -22,6 +22,7 @@ from protocol.errors import TheirFault
 from protocol.scopes import DAY_S
 from sync import frames
 from sync.frames import write_frame
+from sync.gossip import Gossip
 from sync.index import RangeIndex
 from sync.passing import Passing
 from sync.port import Port
@@ -31,6 +32,7 @@ from sync.sets import COMPARE_SOON_S, PATIENCE_S, SetKey, SetState
 NEGENTROPY_FRAME_MAX_BYTES = 60_000
 ROUNDS_MAX = 500
 COMPARE_AGAIN_S = 60.0
+COMPARISONS_PER_PERIOD_MAX = 48  # of sets found equal, begun by one node within COMPARE_AGAIN_S
 NOT_SHARED_RETRY_S = 5.0
 
 
@@ -56,10 +58,13 @@ class Exchange:
     comparer: bool
     window: Window = field(default_factory=Window)
     sets: dict[SetKey, SetState] = field(default_factory=dict)
+    gossip: Gossip = field(default_factory=Gossip)
+    link: int = 0
     passing: Passing = field(init=False)
 
     def __post_init__(self) -> None:
-        self.passing = Passing(self.port, self.peer, self.sets)
+        branch = self.gossip.branch(self.link, self.sets)
+        self.passing = Passing(self.port, self.peer, self.sets, branch)
 
     # which sets
 
@@ -113,6 +118,10 @@ class Exchange:
         state.said = self._fingerprint(key)
         return write_frame(frames.COMPARE, frames.set_on_wire(key), state.said)
 
+    def _compare_again_s(self) -> float:
+        """Until sets found equal are compared again: longer the more there are, so that links cost little."""
+        return COMPARE_AGAIN_S * max(1.0, self.gossip.sets_shared() / COMPARISONS_PER_PERIOD_MAX)
+
     def _fingerprint(self, key: SetKey) -> bytes:
         index = self._index(key)
         return index.fingerprint(0, len(index))
@@ -148,7 +157,7 @@ class Exchange:
             return []
         if kind == frames.SAME:
             if self._fingerprint(key) == state.said:
-                self._finished(state, now + COMPARE_AGAIN_S)
+                self._finished(state, now + self._compare_again_s())
                 self.port.in_step(key, self.peer)
             else:  # something came in meanwhile, and is not known to have arrived there
                 self._finished(state, now + COMPARE_SOON_S / 4)

@@ -45,6 +45,7 @@ TEXT_MAX = 500
     ASIDE_WANTED,
     ASIDE_GIVEN,
 ) = range(21)
+PRUNE, GRAFT = 23, 24
 
 _SET_NAMES = ("roster", "coalition", "pair")
 
@@ -149,6 +150,8 @@ _SHAPES: dict[int, tuple[Callable[[Any], bool], ...]] = {
     KEYS_GIVEN: (_key_records,),
     ASIDE_WANTED: (_set, _number),
     ASIDE_GIVEN: (_set, _messages, _number),
+    PRUNE: (_set,),
+    GRAFT: (_hashes(IDS_MAX),),
 }
 
 

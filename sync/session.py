@@ -23,9 +23,10 @@ from typing import Any
 
 from protocol.errors import TheirFault
 from protocol.record import Record
-from sync import frames
+from sync import frames, gossip
 from sync.exchange import Exchange, Window
 from sync.frames import write_frame
+from sync.gossip import Gossip
 from sync.limits import TokenBucket
 from sync.passing import BATCHES_IN_FLIGHT_MAX
 from sync.port import Port
@@ -38,6 +39,7 @@ UNKNOWN_FRAMES_MAX = 100
 KEYS_WANTED_MAX = 16  # questions for key records on one link
 FRAMES_PER_S = 200.0  # on average; bulk loading sends some 25
 FRAMES_AT_ONCE_MAX = 2_000
+FEATURES = [gossip.FEATURE]  # what we say in hello that we can do
 
 
 def blind(secret: bytes, handshake_hash: bytes, initiator: bool) -> bytes:
@@ -57,6 +59,8 @@ class Session:
     invite_id: bytes | None
     since: float
     node_key: bytes = b""  # with which the peer greeted us
+    link: int = 0
+    gossip: Gossip = field(default_factory=Gossip)
     exchange: Exchange = field(init=False)
     hello: dict[int, Any] | None = None
     their_blinds: frozenset[bytes] = frozenset()
@@ -72,7 +76,9 @@ class Session:
     said_again: float | None = None
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange(self.port, self.peer, comparer=self.initiator)
+        self.exchange = Exchange(
+            self.port, self.peer, comparer=self.initiator, gossip=self.gossip, link=self.link
+        )
 
     def begin(self) -> list[bytes]:
         """The first frame. It is said again on another day."""
@@ -80,7 +86,7 @@ class Session:
         self.said_day = port.today(), port.floor()
         said = {
             1: frames.VERSIONS,
-            2: [],
+            2: FEATURES,
             3: self.said_day[0],
             4: self.said_day[1],
             5: port.name,
@@ -118,9 +124,14 @@ class Session:
         if kind == frames.TAKEN:
             return self.exchange.passing.on_taken(fields[0], now)
         if kind == frames.HAVE:
-            return self.exchange.passing.want(fields[0]) if self.exchange.sets else []
+            return self.exchange.passing.on_have(fields[0], now) if self.exchange.sets else []
         if kind == frames.WANT:
             return self.exchange.passing.on_want(fields[0], now)
+        if kind == frames.GRAFT:
+            return self.exchange.passing.on_graft(fields[0], now)
+        if kind == frames.PRUNE:
+            self.exchange.passing.branch.prune(frames.read_set(fields[0], self.peer))
+            return []
         if kind == frames.COALITIONS:
             self.their_blinds = frozenset(fields[0])
             return self._share(now)
@@ -199,6 +210,7 @@ class Session:
             raise TheirFault("no_common_version")
         self._take_day(said)
         self.exchange.passing.take_limits(*said.get(7, [])[:2])
+        self.exchange.passing.branch.grows = gossip.FEATURE in said[2]
         self.port.heard(self.peer, said[5])
         self.port.day_of_peer(self.peer, said[3])
         out = self._ask()

@@ -225,7 +225,8 @@ class Network:
         self.trace.update(f"{self.now():.6f} {sender} {receiver} {digest}\n".encode())
         kinds = self.delivered.setdefault((sender, receiver), {})
         if len(data) > 1 and data[0] >> 5 == 4:
-            kinds[data[1]] = kinds.get(data[1], 0) + 1  # frame types are below 24: one byte
+            kind = data[1] if data[1] < 24 else data[2]  # types from 24 on take a byte more
+            kinds[kind] = kinds.get(kind, 0) + 1
         self.tap(sender, receiver, data)
 
     def count(self, *kinds: int) -> int:

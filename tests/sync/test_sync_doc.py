@@ -190,7 +190,8 @@ def frame_table() -> list[tuple[int, str, list[str]]]:
 
 
 def test_the_table_has_every_type_of_frame() -> None:
-    assert [number for number, _, _ in frame_table()] == list(range(21)) == sorted(frames._SHAPES)
+    assert [number for number, _, _ in frame_table()] == sorted(frames._SHAPES)
+    assert {number for number, _, _ in frame_table()} >= set(range(21))
     for number, name, fields in frame_table():
         assert getattr(frames, name.upper()) == number
         assert len(fields) == len(frames._SHAPES[number]), name
