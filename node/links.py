@@ -24,7 +24,7 @@ from protocol.invite import Invite
 from protocol.judge import read_checked
 from protocol.kinds.keys import build_chain
 from protocol.record import Record
-from sync import engine as events
+from sync import events
 from sync.addresses import may_call, up_interfaces
 from sync.channel import public_key as noise_public_key
 from sync.discovery import Discovery, Sighting
@@ -90,6 +90,7 @@ class Links:
         self.port = StorePort(node)
         self._clock = clock
         self.parcels = Parcels(node, chance)
+        self.port.partners = lambda: self.parcels.schedule.due
         self.forgetting = Forgetting(node)
         end = LocalEnd(
             noise_private=node.node_keys.noise_private,
@@ -290,8 +291,11 @@ class Links:
         self.forgetting.tick(now)
         if now >= self._next_address_check:
             self._next_address_check = now + ADDRESS_CHECK_S
+            before = self.node.addresses
             if self._check_addresses():
                 standings.keep_cards(self.node)
+                lost = not set(before) <= set(self.node.addresses)
+                self.runner.event(events.Moved(lost))
             if self.discovery is not None:
                 self.node.discovery_note = self.discovery.note
         if now >= self._next_housekeeping:

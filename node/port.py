@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from node import VERSION
@@ -43,6 +43,7 @@ class StorePort:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.days = Days()
+        self.partners: Callable[[], Iterable[bytes]] = tuple  # whose pair sets are not known to be equal
         self._secrets: dict[bytes, bytes] = {}
         self._clock_ahead_s: float | None = None  # of a clock that is never set
 
@@ -320,6 +321,11 @@ class StorePort:
         for home, addresses in found.items():
             addresses += json.loads(neighbors.card_addresses(self.node.connection, home))
         return found
+
+    def awaited(self) -> frozenset[bytes]:
+        """Whom a coordinator asked for a link, and with whom promises or hours wait to be shared."""
+        asked = [row.home for row in neighbors.neighbors(self.node.connection) if row.state == "asked"]
+        return frozenset([*asked, *self.partners()])
 
     def day_of_peer(self, home: bytes, day: int) -> None:
         if not self.knows(home):

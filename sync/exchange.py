@@ -156,6 +156,7 @@ class Exchange:
         if not self.comparer or state.busy_since is None:
             return []
         if kind == frames.SAME:
+            state.same = True
             if self._fingerprint(key) == state.said:
                 self._finished(state, now + self._compare_again_s())
                 self.port.in_step(key, self.peer)

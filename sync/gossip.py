@@ -2,13 +2,13 @@
 
 "Epidemic Broadcast Trees", SRDS 2007. What is new in a set goes whole over eager links, and over lazy ones
 only its id, a little later and many at once. Links begin eager. Who gets a record a second time says `prune`,
-and both ends make that link lazy for that set; so the eager links of a set come to be a tree. Who has heard of
-a record by its id and does not get it in time says `graft` to one that has it: it is sent, and the link is
-eager again. So the tree grows together where it broke.
+and both ends make that link lazy for that set; so the eager links of a set come to be a tree. Who has heard
+of a record by its id and does not get it in time says `graft` to one that has it: it is sent, and the link
+is eager again. So the tree grows together where it broke.
 
-`Gossip` is a node's, `Branch` one link's. A pair set has one link and stays eager, and so does everything on a
-link with a node that does not name the feature. No part of this decides what is stored: whatever is lost here,
-the next comparison finds. The paper's optimisation by distance is left out (docs/decisions/0028-gossip.md).
+`Gossip` is a node's, `Branch` one link's. A pair set has one link and stays eager, and so does everything on
+a link with a node that does not name the feature. No part of this decides what is stored: whatever is lost
+here, the next comparison finds. The paper's optimisation by distance is left out (decision 0028).
 """
 
 from __future__ import annotations
@@ -176,9 +176,13 @@ class Branch:
         self.waiting.pop(record_id, None)
         self.gossip.missing.pop(record_id, None)
         first = self.gossip.seen.add(record_id)
-        if first or not unasked or not self.grows:
+        if first or not unasked:
             return []
-        pruned = [key for key in keys if key[0] != "pair" and self.is_eager(key) and self._is_spare(key)]
+        return self.withdraw(key for key in keys if self._is_spare(key))
+
+    def withdraw(self, keys: Iterable[SetKey]) -> list[SetKey]:
+        """Make the link lazy for these sets; gives those for which it was not."""
+        pruned = [key for key in keys if self.grows and key[0] != "pair" and self.is_eager(key)]
         self.lazy.update(pruned)
         return pruned
 

@@ -143,6 +143,11 @@ class Passing:
         self.branch.hear(ids, self.port.holds, now)
         return []
 
+    def only_name(self, keys: Iterable[SetKey]) -> list[bytes]:
+        """Make this link lazy for these sets, and say so."""
+        pruned = self.branch.withdraw(keys)
+        return [write_frame(frames.PRUNE, frames.set_on_wire(key)) for key in pruned]
+
     def on_want(self, ids: list[bytes], now: float) -> list[bytes]:
         """The other side asks for records: it gets those of sets that we share with it."""
         self.queue(record_id for record_id in ids if self._may_have(record_id))

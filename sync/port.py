@@ -147,6 +147,10 @@ class Port(Protocol):
         """The neighborhoods to keep links with, and the addresses known for each, best first."""
         ...
 
+    def awaited(self) -> frozenset[bytes]:
+        """Of those wanted, who is to be called before others: something waits here for them alone."""
+        ...
+
     def day_of_peer(self, home: bytes, day: int) -> None:
         """What day a peer says it is. A stranger's word does not count."""
         ...

@@ -39,7 +39,7 @@ UNKNOWN_FRAMES_MAX = 100
 KEYS_WANTED_MAX = 16  # questions for key records on one link
 FRAMES_PER_S = 200.0  # on average; bulk loading sends some 25
 FRAMES_AT_ONCE_MAX = 2_000
-FEATURES = [gossip.FEATURE]  # what we say in hello that we can do
+FEATURES = (gossip.FEATURE,)  # what a node can do beyond the first version
 
 
 def blind(secret: bytes, handshake_hash: bytes, initiator: bool) -> bytes:
@@ -61,6 +61,8 @@ class Session:
     node_key: bytes = b""  # with which the peer greeted us
     link: int = 0
     gossip: Gossip = field(default_factory=Gossip)
+    features: tuple[str, ...] = FEATURES  # named in hello
+    visit: bool = False  # we called only to compare: news is named here, and goes whole elsewhere
     exchange: Exchange = field(init=False)
     hello: dict[int, Any] | None = None
     their_blinds: frozenset[bytes] = frozenset()
@@ -86,7 +88,7 @@ class Session:
         self.said_day = port.today(), port.floor()
         said = {
             1: frames.VERSIONS,
-            2: FEATURES,
+            2: list(self.features),
             3: self.said_day[0],
             4: self.said_day[1],
             5: port.name,
@@ -99,6 +101,12 @@ class Session:
     def serves(self) -> bool:
         """Whether anything is exchanged here, or may be once a person decides."""
         return bool(self.exchange.sets) or self.port.knows(self.peer)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether we, who compare here, have found every set equal."""
+        sets = self.exchange.sets.values()
+        return bool(sets) and all(state.same for state in sets)
 
     def receive(self, data: bytes, now: float) -> list[bytes]:
         """A frame from the other side. Raises TheirFault."""
@@ -210,7 +218,7 @@ class Session:
             raise TheirFault("no_common_version")
         self._take_day(said)
         self.exchange.passing.take_limits(*said.get(7, [])[:2])
-        self.exchange.passing.branch.grows = gossip.FEATURE in said[2]
+        self.exchange.passing.branch.grows = gossip.FEATURE in {*self.features} & {*said[2]}
         self.port.heard(self.peer, said[5])
         self.port.day_of_peer(self.peer, said[3])
         out = self._ask()
@@ -263,7 +271,8 @@ class Session:
                 keys.append(("coalition", coalition))
         if port.may_pair(self.peer):
             keys.append(("pair", self.peer))
-        return self._offer(ours) + self.exchange.share(keys, now)
+        out = self._offer(ours) + self.exchange.share(keys, now)
+        return out + self.exchange.passing.only_name(keys) if self.visit else out
 
     def _offer(self, ours: dict[bytes, bytes]) -> list[bytes]:
         """To who is linked, or asks us: a neighborhood of the roster that asks has lost what it knew."""

@@ -19,7 +19,7 @@ from protocol.kinds.hours import settle
 from protocol.record import Record, parse
 from protocol.scopes import DAY_S, EPOCH_2020_S, coalition, pair
 from sync import days, frames, parcels, passing, peers
-from sync.engine import LINKS_MAX
+from sync.places import LINKS_MAX
 from sync.sets import SetKey
 from tests.sim.world import Place, World
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from protocol import introduction
 from protocol.errors import SENTENCES, TheirFault
-from sync import engine as events
+from sync import events
 from sync.channel import public_key as noise_public_key
 from sync.engine import Engine
 from sync.frames import FRAME_SIZE_MAX_BYTES
@@ -321,7 +321,7 @@ class SimRunner:
                 self.network.send(self, effect.link, effect.frame)
             case events.Close():
                 self.closed_with.append((None, effect.code))
-                assert effect.code in SENTENCES, effect.code
+                assert not effect.code or effect.code in SENTENCES, effect.code
                 self.network.close(self, effect.link, effect.code)
             case events.Dial():
                 self.network.dial(self, effect, lambda code: self._failed(effect, code))

@@ -181,5 +181,8 @@ class MemoryPort:
     def wanted(self) -> dict[bytes, list[str]]:
         return {}
 
+    def awaited(self) -> frozenset[bytes]:
+        return frozenset(home for home, state in self.states.items() if state == "asked")
+
     def day_of_peer(self, home: bytes, day: int) -> None:
         self.told.append(("day", home, day))
