@@ -25,6 +25,7 @@ from sync.transport import LocalEnd
 
 NOTICE_MAX_S = 30.0  # until a silent line is noticed: the heartbeat's time
 CUT_DIAL_S = 3.0  # until a call into nowhere is given up
+RESEND_S, RESEND_MAX_S = 0.2, 6.4  # of TCP: the first wait for what was lost, and the last
 TICK_MIN_S, TICK_MAX_S = 0.05, 1.0
 
 
@@ -66,6 +67,7 @@ class Network:
         self.at = at
         self.latency_s = (0.005, 0.06)
         self.break_rate = 0.0  # for each frame: the link breaks instead
+        self.loss_rate = 0.0  # for each frame: it is sent again, later and later, as TCP does
         self.dial_fail_rate = 0.0
         self.duplicate_rate = 0.0  # for each call: it is made twice
         self.closed_to_calls: set[str] = set()  # names behind a home router: they only call
@@ -78,6 +80,15 @@ class Network:
 
     def latency(self) -> float:
         return self.chance.uniform(*self.latency_s)
+
+    def _carry_s(self) -> float | None:
+        """How long a frame takes; None where it is lost so often that the line is given up."""
+        delay, again_s = self.latency(), RESEND_S
+        while self.loss_rate and self.chance.random() < self.loss_rate:
+            if again_s > RESEND_MAX_S:
+                return None
+            delay, again_s = delay + again_s, again_s * 2
+        return delay
 
     # lines
 
@@ -193,7 +204,11 @@ class Network:
             self.kill(wire, 2.0)
             return
         side = 1 - wire.side(sender)
-        wire.arrives[side] = max(wire.arrives[side], self.now() + self.latency())
+        delay = self._carry_s()
+        if delay is None:
+            self.kill(wire, 2.0)
+            return
+        wire.arrives[side] = max(wire.arrives[side], self.now() + delay)
         receiver = wire.parties[side]
 
         def arrive() -> None:
