@@ -58,6 +58,8 @@ class Engine:
         self._origin: LinkId | None = None
         self._events: deque[tuple[Event, LinkId | None]] = deque()
         self._busy = False
+        self._look_around = True  # something happened that may change whom to call
+        self._next_call = 0.0
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What to do about an event.
@@ -77,12 +79,16 @@ class Engine:
             self._busy = False
             self._origin = None
             self._events.clear()
-        self._dial(now)
+        if self._look_around:
+            self._look_around = False
+            self._dial(now)
         self._tell_connected()
         effects, self._effects = self._effects, []
         return effects
 
     def _handle_one(self, event: Event, now: float) -> None:
+        if not isinstance(event, FrameIn | NewRecords):
+            self._look_around = True
         match event:
             case FrameIn():
                 self._frame(event, now)
@@ -116,7 +122,7 @@ class Engine:
     def next_due(self, now: float) -> float:
         """When the next `Tick` has something to do, at the latest."""
         due = [session.next_due() for session in self.sessions.values()]
-        due.append(self.peers.next_due({session.peer for session in self.sessions.values()}))
+        due.append(self._next_call)
         return max(now, min(now + 60.0, *due))
 
     # links
@@ -161,6 +167,7 @@ class Engine:
 
     def _down(self, link: LinkId, code: str, now: float) -> None:
         session = self.sessions.pop(link, None)
+        self._look_around = True
         self.gossip.down(link)
         if session is None:
             return
@@ -236,17 +243,18 @@ class Engine:
     # calling
 
     def _want(self) -> None:
+        self._look_around = True
         self.peers.first = self.port.awaited()
         self.peers.want(self.port.wanted())
 
     def _dial(self, now: float) -> None:
-        if len(self.sessions) >= LINKS_MAX:
-            return
         linked = {session.peer for session in self.sessions.values()}
-        calls = self.peers.due(linked, now)
-        visit = self.peers.visit(linked, now, self.chance()) if self.peers.partial else None
-        for home, address in [*calls, visit] if visit is not None else calls:
-            self._effects.append(Dial(address, home))
+        if len(self.sessions) < LINKS_MAX:
+            calls = self.peers.due(linked, now)
+            visit = self.peers.visit(linked, now, self.chance()) if self.peers.partial else None
+            for home, address in [*calls, visit] if visit is not None else calls:
+                self._effects.append(Dial(address, home))
+        self._next_call = self.peers.next_due(linked)
 
     def _join(self, event: Join) -> None:
         self._joins[event.invite_id] = event

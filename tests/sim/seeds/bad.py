@@ -47,7 +47,9 @@ class BadMember:
         self.world.run(0.5)
         return f"{name} at {first}"
 
-    def record(self, title: str, edit: int = 0, nonce: bytes = b"", days: int = 5, created: int = 0) -> Record:
+    def record(
+        self, title: str, edit: int = 0, nonce: bytes = b"", days: int = 5, created: int = 0
+    ) -> Record:
         """A sound record of a member here."""
         node, who = self.place.node, self.place.coordinator
         body: dict[Any, Any] = {

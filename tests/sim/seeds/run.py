@@ -1,7 +1,7 @@
 """Random stories of trouble from the command line: one to be looked at, or thousands.
 
-    python -m tests.sim.seeds.run --seed 7           plays one and prints its story
-    python -m tests.sim.seeds.run --count 2000       plays many on two processes
+python -m tests.sim.seeds.run --seed 7           plays one and prints its story
+python -m tests.sim.seeds.run --count 2000       plays many on two processes
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ from tests.sim.world import START_S, Place, World
 
 STEPS = (8, 22)
 CLOCKS_S = (-START_S, -365 * DAY_S, 3600, 10 * 365 * DAY_S)
-SETTLE_S = 1500.0
+MEND_S = 700.0  # more than the longest wait between two calls, and than a card waits to tell of erasures
+SETTLE_S = 60.0
 
 
 class Trouble:
@@ -185,7 +186,9 @@ class Trouble:
         net.dial_fail_rate = chance.choice((0.0, 0.2))
         net.duplicate_rate = chance.choice((0.0, 0.3))
         net.latency_s = chance.choice(((0.005, 0.06), (0.01, 0.5), (0.05, 3.0)))
-        self._note("weather", f"{net.loss_rate:.0%} lost, {net.break_rate:.0%} broken, latency {net.latency_s} s")
+        self._note(
+            "weather", f"{net.loss_rate:.0%} lost, {net.break_rate:.0%} broken, latency {net.latency_s} s"
+        )
 
     def off_or_on(self) -> None:
         place = self.chance.choice(self.world.all)
@@ -219,7 +222,11 @@ class Trouble:
     def clock(self) -> None:
         """Never so many that the rest cannot outvote them."""
         place = self.chance.choice(self.world.all)
-        if place in self.wrong or len(self.wrong) + 1 > (len(self.world.all) - 1) // 2 or place is self.founder:
+        if (
+            place in self.wrong
+            or len(self.wrong) + 1 > (len(self.world.all) - 1) // 2
+            or place is self.founder
+        ):
             return
         self.wrong.add(place)
         offset_s = self.chance.choice(CLOCKS_S)
@@ -266,8 +273,9 @@ class Trouble:
             if not place.running:
                 place.start()
         self._say("everything is mended")
+        self.world.tick_max_s = 15.0
+        self.world.run(MEND_S)
         self.world.tick_max_s = 5.0
-        self.world.run(320)  # the longest wait between two calls
 
     def _check(self) -> None:
         took = settled(self.world, within_s=SETTLE_S)
@@ -286,4 +294,3 @@ class _Pen:
 
     def __init__(self, place: Place, coalition: bytes, chance: random.Random) -> None:
         self.place, self.coalition, self.chance = place, coalition, chance
-
