@@ -43,7 +43,7 @@ def lose_power(place: Place, writing: list[Record], chance: random.Random) -> bo
         with records.transaction():
             outcomes = [records.add(record.message).outcome for record in writing]
         whole = log.read_bytes()
-        cut = chance.randint(synced, len(whole))
+        cut = len(whole) if chance.random() < 0.2 else chance.randint(synced, len(whole))
         torn = Path(folder, "torn")
         torn.mkdir()
         Path(torn, DATABASE_NAME).write_bytes(path.read_bytes())

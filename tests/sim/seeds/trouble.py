@@ -22,7 +22,7 @@ from tests.sim.seeds.torn import lose_power
 from tests.sim.test_restore import backup_of, restore
 from tests.sim.world import START_S, Place, World
 
-STEPS = (8, 22)
+STEPS = (10, 28)
 CLOCKS_S = (-START_S, -365 * DAY_S, 3600, 10 * 365 * DAY_S)
 MEND_S = 700.0  # more than the longest wait between two calls, and than a card waits to tell of erasures
 SETTLE_S = 60.0
@@ -82,9 +82,9 @@ class Trouble:
 
     def _step(self) -> None:
         steps: list[tuple[int, Callable[[], None]]] = [
-            (7, self.post), (2, self.edit), (4, self.help), (4, self.answer), (4, self.record_hours),
+            (6, self.post), (2, self.edit), (6, self.help), (6, self.answer), (6, self.record_hours),
             (1, self.erase), (3, self.cut), (2, self.heal), (3, self.quality), (4, self.off_or_on),
-            (2, self.torn), (1, self.keep_backup), (1, self.bring_back), (1, self.clock), (2, self.badly),
+            (2, self.torn), (2, self.keep_backup), (2, self.bring_back), (1, self.clock), (3, self.badly),
             (1, self.again), (5, self.wait),
         ]  # fmt: skip
         (step,) = self.chance.choices([step for _, step in steps], [weight for weight, _ in steps])
@@ -132,17 +132,23 @@ class Trouble:
             self._note("promised", f"{place} offers help with {chosen.title!r}")
 
     def answer(self) -> None:
-        place = self._running()
-        waiting = place.inbox().to_answer if place is not None else []
-        if place is not None and waiting:
-            promise = self.chance.choice(waiting)
+        waiting = [
+            (place, promise)
+            for place in self.world.all
+            if place.running
+            for promise in place.inbox().to_answer
+        ]
+        if waiting:
+            place, promise = self.chance.choice(waiting)
             word = self.chance.choice((promises.agree, promises.agree, promises.agree, promises.decline))
             word(place.node, place.coordinator, promise.id)
             self._note("answered", f"{place} answers: {word.__name__}")
 
     def record_hours(self) -> None:
-        if (place := self._running()) is None:
+        busy = [place for place in self.world.all if place.running and _going_on(place)]
+        if not busy:
             return
+        place = self.chance.choice(busy)
         node, who, inbox = place.node, place.coordinator, place.inbox()
         if inbox.hours_to_confirm:
             claim = self.chance.choice(inbox.hours_to_confirm)
@@ -297,6 +303,11 @@ class Trouble:
             return False
         gone = self.bad.place.home
         return any(gone in place.links.parcels.schedule.due for place in self.world.all)
+
+
+def _going_on(place: Place) -> bool:
+    inbox = place.inbox()
+    return bool(inbox.hours_to_confirm or inbox.arranged)
 
 
 class _Pen:
