@@ -59,7 +59,7 @@ class Engine:
         self._events: deque[tuple[Event, LinkId | None]] = deque()
         self._busy = False
         self._look_around = True  # something happened that may change whom to call
-        self._next_call = 0.0
+        self._next_call = float("inf")
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What to do about an event.
@@ -249,12 +249,13 @@ class Engine:
 
     def _dial(self, now: float) -> None:
         linked = {session.peer for session in self.sessions.values()}
-        if len(self.sessions) < LINKS_MAX:
+        room = len(self.sessions) < LINKS_MAX
+        if room:
             calls = self.peers.due(linked, now)
             visit = self.peers.visit(linked, now, self.chance()) if self.peers.partial else None
             for home, address in [*calls, visit] if visit is not None else calls:
                 self._effects.append(Dial(address, home))
-        self._next_call = self.peers.next_due(linked)
+        self._next_call = self.peers.next_due(linked) if room else float("inf")
 
     def _join(self, event: Join) -> None:
         self._joins[event.invite_id] = event

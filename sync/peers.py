@@ -192,6 +192,8 @@ class Peers:
 
     def next_due(self, linked: set[bytes]) -> float:
         """When somebody is to be called next, but for those who are linked."""
+        if sum(peer.dialing for peer in self.peers.values()) >= DIALS_AT_ONCE_MAX:
+            return float("inf")  # one of these calls ends first
         near, far = self._room(linked)
         times = [
             peer.next_at
