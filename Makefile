@@ -6,7 +6,7 @@ T ?=
 RUNS ?= 1000000
 TARGET ?=
 
-.PHONY: help setup setup-dev setup-cose run demo test test-all check bench fuzz sim screenshots
+.PHONY: help setup setup-dev setup-cose run demo test test-all check bench fuzz sim sim-long screenshots
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -41,8 +41,11 @@ test: setup-dev  ## the tests; one of them with T=tests/file.py::name
 test-all: setup-dev  ## the tests that take long: browser matrices, long seeds
 	$(BIN)/python -m pytest -n 2 -m slow --hypothesis-profile=long
 
-sim: setup-dev  ## 10,000 random histories with a malicious home; the numbers go to build/sim.json
-	$(BIN)/python -m tests.histories.run --count 10000 --json build/sim.json
+sim: setup-dev  ## 2,000 random stories, 1,000 nodes, and random histories, in 35 minutes; into build/sim.json
+	$(BIN)/python -m tests.sim.run
+
+sim-long: setup-dev  ## the same, with all 10,000 histories however long they take
+	$(BIN)/python -m tests.sim.run --within 0
 
 check: setup-dev  ## style, types, import rules
 	$(BIN)/ruff check .

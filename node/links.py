@@ -24,7 +24,7 @@ from protocol.invite import Invite
 from protocol.judge import read_checked
 from protocol.kinds.keys import build_chain
 from protocol.record import Record
-from sync import engine as events
+from sync import events
 from sync.addresses import may_call, own_networks, reachable, up_interfaces
 from sync.channel import public_key as noise_public_key
 from sync.discovery import Discovery
@@ -91,6 +91,7 @@ class Links:
         self.port = StorePort(node)
         self._clock = clock
         self.parcels = Parcels(node, chance)
+        self.port.partners = lambda: self.parcels.schedule.due
         self.forgetting = Forgetting(node)
         end = LocalEnd(
             noise_private=node.node_keys.noise_private,
@@ -303,6 +304,10 @@ class Links:
     def _moved(self) -> None:
         """Cables, Wi-Fi or a lease changed what this machine's addresses are."""
         self._next_address_check = 0.0
+        self._tell_moved()
+
+    def _tell_moved(self) -> None:
+        """Links from an address that this machine has no more are over; what failed before may work."""
         ips = {str(address.ip) for interface in up_interfaces() for address in interface.addresses}
         self.runner.moved(ips)
 
@@ -320,6 +325,7 @@ class Links:
             self._next_address_check = now + ADDRESS_CHECK_S
             if self._check_addresses():
                 standings.keep_cards(self.node)
+                self._tell_moved()
         self._heed_discovery()
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + HOUSEKEEPING_S

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from node import VERSION
@@ -12,6 +12,7 @@ from node.actions.neighborhoods import sponsor
 from node.actions.reach import addresses_by_home
 from node.store import aside, neighbors
 from node.store.sets import set_of
+from node.views import posts
 from protocol.errors import Fault, TheirFault
 from protocol.introduction import KEY_RECORDS_MAX
 from protocol.kinds.roster import Charter
@@ -43,6 +44,7 @@ class StorePort:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.days = Days()
+        self.partners: Callable[[], Iterable[bytes]] = tuple  # whose pair sets are not known to be equal
         self._secrets: dict[bytes, bytes] = {}
         self._clock_ahead_s: float | None = None  # of a clock that is never set
 
@@ -129,14 +131,20 @@ class StorePort:
     def holds(self, record_id: bytes) -> bool:
         return self.node.records.holds(record_id)
 
+    def urgent(self, ids: Collection[bytes]) -> list[bytes]:
+        return posts.urgent(self.node.connection, ids)
+
     def add(self, messages: Sequence[bytes], home: bytes) -> Taken:
         new = never = 0
+        others = []
         with self.node.records.transaction():
             for message in messages:
-                outcome = self.node.records.add(message).outcome
-                new += outcome == "new"
-                never += outcome == "never"
-        return Taken(new, never)
+                added = self.node.records.add(message)
+                new += added.outcome == "new"
+                never += added.outcome == "never"
+                if added.outcome not in ("new", "never") and added.record is not None:
+                    others.append(added.record.id)
+        return Taken(new, never, tuple(others))
 
     # what was signed with an earlier key
 
@@ -311,6 +319,11 @@ class StorePort:
 
     def wanted(self) -> dict[bytes, list[str]]:
         return addresses_by_home(self.node)
+
+    def awaited(self) -> frozenset[bytes]:
+        """Whom a coordinator asked for a link, and with whom promises or hours wait to be shared."""
+        asked = [row.home for row in neighbors.neighbors(self.node.connection) if row.state == "asked"]
+        return frozenset([*asked, *self.partners()])
 
     def day_of_peer(self, home: bytes, day: int) -> None:
         if not self.knows(home):

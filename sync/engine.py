@@ -9,148 +9,37 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from protocol.errors import TheirFault
 from protocol.record import Record
 from sync import frames
-from sync.peers import Peers
+from sync.events import (
+    Call,
+    Changed,
+    Close,
+    Connected,
+    Dial,
+    DialFailed,
+    Effect,
+    Event,
+    FrameIn,
+    Join,
+    Joined,
+    LinkDown,
+    LinkId,
+    LinkUp,
+    Moved,
+    NewRecords,
+    Renewed,
+    Seen,
+    Send,
+    Tick,
+)
+from sync.gossip import Gossip
+from sync.peers import VISIT_MAX_S, Peers
+from sync.places import LINKS_MAX, Newcomer, decide
 from sync.port import Port
 from sync.session import Session
-
-LINKS_MAX = 64
-CROSSING_S = 15.0  # two calls that cross each other do so within this; a greeting takes 10 s at most
-STRANGERS_MAX = 16  # links with neighborhoods that share nothing with us yet
-
-LinkId: TypeAlias = int
-
-
-@dataclass(frozen=True, slots=True)
-class LinkUp:
-    """A handshake succeeded."""
-
-    link: LinkId
-    home: bytes
-    initiator: bool
-    handshake_hash: bytes
-    invite_id: bytes | None = None
-    node_key: bytes = b""  # with which the other side proved who it is
-
-
-@dataclass(frozen=True, slots=True)
-class LinkDown:
-    """A link is over: with the code of whoever ended it, or "" where the line just broke."""
-
-    link: LinkId
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FrameIn:
-    link: LinkId
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class DialFailed:
-    home: bytes | None
-    invite_id: bytes | None
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewRecords:
-    """Records entered the store: made here, or come over a link or in a parcel."""
-
-    records: list[Record]
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """Coalitions, rosters, approvals or addresses changed. `home`: call this one at once."""
-
-    home: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A node that says it is `home` was seen nearby."""
-
-    home: bytes
-    addresses: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """A coordinator entered an invitation."""
-
-    addresses: tuple[str, ...]
-    home: bytes
-    invite_id: bytes
-    psk: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A coordinator typed an address without knowing who is there."""
-
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class Renewed:
-    """Our own key was replaced: who greeted us under the earlier one is to greet us again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    pass
-
-
-Event: TypeAlias = (
-    LinkUp | LinkDown | FrameIn | DialFailed | NewRecords | Changed | Seen | Join | Call | Renewed | Tick
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    link: LinkId
-    frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    link: LinkId
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """Call an address; `expected` is who must answer, None where the coordinator typed an address."""
-
-    address: str
-    expected: bytes | None
-    invite: tuple[bytes, bytes] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """An invitation led somewhere, or, with no coalition, it did not and `code` says why."""
-
-    invite_id: bytes
-    coalition: bytes | None
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The neighborhoods with a working link changed."""
-
-    homes: frozenset[bytes]
-
-
-Effect: TypeAlias = Send | Close | Dial | Joined | Connected
 
 
 class Engine:
@@ -159,7 +48,8 @@ class Engine:
     def __init__(self, port: Port, chance: Callable[[], float]) -> None:
         self.port = port
         self.chance = chance
-        self.peers = Peers()
+        self.peers = Peers(port.home)
+        self.gossip = Gossip()
         self.features: tuple[str, ...] = frames.FEATURES
         self.sessions: dict[LinkId, Session] = {}
         self.joining: dict[bytes, list[str]] = {}
@@ -170,6 +60,8 @@ class Engine:
         self._origin: LinkId | None = None
         self._events: deque[tuple[Event, LinkId | None]] = deque()
         self._busy = False
+        self._look_around = True  # something happened that may change whom to call
+        self._next_call = float("inf")
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """What to do about an event.
@@ -189,12 +81,16 @@ class Engine:
             self._busy = False
             self._origin = None
             self._events.clear()
-        self._dial(now)
+        if self._look_around:
+            self._look_around = False
+            self._dial(now)
         self._tell_connected()
         effects, self._effects = self._effects, []
         return effects
 
     def _handle_one(self, event: Event, now: float) -> None:
+        if not isinstance(event, FrameIn | NewRecords):
+            self._look_around = True
         match event:
             case FrameIn():
                 self._frame(event, now)
@@ -210,6 +106,8 @@ class Engine:
                 self._changed(event.home, now)
             case Seen():
                 self.peers.seen(event.home, event.addresses, now)
+            case Moved():
+                self.peers.moved(now)
             case Join():
                 self._join(event)
             case Call():
@@ -223,7 +121,7 @@ class Engine:
     def next_due(self, now: float) -> float:
         """When the next `Tick` has something to do, at the latest."""
         due = [session.next_due() for session in self.sessions.values()]
-        due.append(self.peers.next_due({session.peer for session in self.sessions.values()}))
+        due.append(self._next_call)
         return max(now, min(now + 60.0, *due))
 
     # links
@@ -235,7 +133,17 @@ class Engine:
         if event.node_key and current not in (None, event.node_key):  # replaced while we were greeted
             self._effects.append(Close(event.link, "old_key"))
             return
-        if self._is_surplus(event, now):
+        new = Newcomer(event.home, event.initiator, event.invite_id is not None)
+        decision = decide(new, self.sessions, self.port, self.peers.can_be_called, now)
+        for link, code in decision.ended:
+            if code == "duplicate_link":  # who is at its end is linked all the same
+                del self.sessions[link]
+                self.gossip.down(link)
+                self._effects.append(Close(link, code))
+            else:
+                self._close(link, code, now)
+        if decision.refused:
+            self._effects.append(Close(event.link, decision.refused))
             return
         session = Session(
             port=self.port,
@@ -245,7 +153,10 @@ class Engine:
             invite_id=event.invite_id,
             node_key=event.node_key,
             since=now,
+            link=event.link,
+            gossip=self.gossip,
             features=self.features,
+            visit=event.initiator and self.peers.is_visit(event.home),
             sketches_failed=self._sketches_failed,
         )
         if event.initiator and event.invite_id is not None:
@@ -254,45 +165,16 @@ class Engine:
         self.sessions[event.link] = session
         self._send(event.link, session.begin())
 
-    def _is_surplus(self, event: LinkUp, now: float) -> bool:
-        """Keep one link per neighborhood: the one dialed by the lower id, a newer before an older.
-
-        An invitation's link always stays, and where the old one is not of this very moment: who calls again
-        has lost it. Says True, having closed it, where the new one is the surplus.
-        """
-        if event.home == self.port.home:
-            self._effects.append(Close(event.link, "wrong_peer"))
-            return True
-        if len(self.sessions) >= LINKS_MAX or self._is_one_stranger_too_many(event):
-            self._effects.append(Close(event.link, "too_many_links"))
-            return True
-        for link, session in list(self.sessions.items()):
-            if session.peer != event.home:
-                continue
-            dialer = self.port.home if event.initiator else event.home
-            newer = session.initiator == event.initiator or now - session.since >= CROSSING_S
-            if newer or event.invite_id is not None or dialer == min(self.port.home, event.home):
-                del self.sessions[link]
-                self._effects.append(Close(link, "duplicate_link"))
-            else:
-                self._effects.append(Close(event.link, "duplicate_link"))
-                return True
-        return False
-
-    def _is_one_stranger_too_many(self, event: LinkUp) -> bool:
-        """Strangers may crowd out strangers, but nobody whom we know or have invited."""
-        if event.invite_id is not None or self.port.knows(event.home):
-            return False
-        return sum(not session.serves for session in self.sessions.values()) >= STRANGERS_MAX
-
     def _down(self, link: LinkId, code: str, now: float) -> None:
         session = self.sessions.pop(link, None)
+        self._look_around = True
+        self.gossip.down(link)
         if session is None:
             return
         if session.invite_id is not None and session.initiator:
             self._has_joined(session.invite_id, None, code or "unreachable")
         if not any(other.peer == session.peer for other in self.sessions.values()):
-            self.peers.failed(session.peer, now, self.chance())
+            self.peers.failed(session.peer, now, self.chance(), full=code == "too_many_links")
 
     def _frame(self, event: FrameIn, now: float) -> None:
         session = self.sessions.get(event.link)
@@ -319,7 +201,10 @@ class Engine:
 
     def _announce(self, records: list[Record], now: float) -> None:
         if any(record.kind == "node" for record in records):
-            self.peers.want(self.port.wanted())  # a card may bring new addresses
+            self._want()  # a card may bring new addresses
+        for record in records:
+            origin = self._origin if record.home != self.port.home else None
+            self.gossip.news(record, origin, self.port.sets_of)
         ours = [record for record in records if record.home == self.port.home]
         for link, session in self.sessions.items():
             # not back to where it came from; but what it made us say ourselves, there as well
@@ -327,7 +212,7 @@ class Engine:
 
     def _changed(self, home: bytes | None, now: float) -> None:
         self._end_replaced(now)
-        self.peers.want(self.port.wanted())
+        self._want()
         if home is not None:
             self.peers.hurry(home, now)
         for link, session in list(self.sessions.items()):
@@ -349,13 +234,28 @@ class Engine:
                 self._send(link, session.tick(now))
             except TheirFault as fault:
                 self._close(link, fault.code, now)
+            over = session.in_step or now - session.since > VISIT_MAX_S
+            if over and self.peers.is_visit(session.peer):
+                self._close(link, "", now)
+        if self.peers.partial:
+            self.peers.first = self.port.awaited()
 
     # calling
 
+    def _want(self) -> None:
+        self._look_around = True
+        self.peers.first = self.port.awaited()
+        self.peers.want(self.port.wanted())
+
     def _dial(self, now: float) -> None:
         linked = {session.peer for session in self.sessions.values()}
-        for home, address in self.peers.due(linked, now):
-            self._effects.append(Dial(address, home))
+        room = len(self.sessions) < LINKS_MAX
+        if room:
+            calls = self.peers.due(linked, now)
+            visit = self.peers.visit(linked, now, self.chance()) if self.peers.partial else None
+            for home, address in [*calls, visit] if visit is not None else calls:
+                self._effects.append(Dial(address, home))
+        self._next_call = self.peers.next_due(linked) if room else float("inf")
 
     def _join(self, event: Join) -> None:
         self._joins[event.invite_id] = event

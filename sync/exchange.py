@@ -25,6 +25,7 @@ from protocol.errors import TheirFault
 from protocol.scopes import DAY_S
 from sync import frames
 from sync.frames import write_frame
+from sync.gossip import Gossip
 from sync.index import RangeIndex
 from sync.passing import Passing
 from sync.port import Port
@@ -36,6 +37,7 @@ from sync.sketching import Sketching
 NEGENTROPY_FRAME_MAX_BYTES = 60_000
 ROUNDS_MAX = 500
 COMPARE_AGAIN_S = 60.0
+COMPARISONS_PER_PERIOD_MAX = 48  # of sets found equal, begun by one node within COMPARE_AGAIN_S
 NOT_SHARED_RETRY_S = 5.0
 ASKED_MAX = 8  # questions for several sets whose answer has not come
 
@@ -66,6 +68,8 @@ class Exchange:
     window: Window = field(default_factory=Window)
     sets: dict[SetKey, SetState] = field(default_factory=dict)
     failed: dict[bytes, float] = field(default_factory=dict)  # the node's: see sketching.py
+    gossip: Gossip = field(default_factory=Gossip)
+    link: int = 0
     passing: Passing = field(init=False)
     sketching: Sketching = field(init=False)
     together: bool = False  # the other side knows compare_all
@@ -75,13 +79,15 @@ class Exchange:
     number: int = 0
 
     def __post_init__(self) -> None:
-        self.passing = Passing(self.port, self.peer, self.sets)
+        branch = self.gossip.branch(self.link, self.sets)
+        self.passing = Passing(self.port, self.peer, self.sets, branch)
         self.sketching = Sketching(self.port, self.peer, self.passing, self.failed)
 
     def take_features(self, named: Iterable[str]) -> None:
         """What the other side knows beyond what everybody does."""
         self.together = "together" in named
         self.sketching.spoken = "sketch" in named
+        self.passing.branch.grows = "plumtree" in named
 
     # which sets
 
@@ -155,6 +161,10 @@ class Exchange:
             out.append(write_frame(frames.COMPARE_ALL, self.number, said))
         return out
 
+    def _compare_again_s(self) -> float:
+        """Until sets found equal are compared again: longer the more there are, so that links cost little."""
+        return COMPARE_AGAIN_S * max(1.0, self.gossip.sets_shared() / COMPARISONS_PER_PERIOD_MAX)
+
     def _fingerprint(self, key: SetKey) -> bytes:
         index = self._index(key)
         return index.fingerprint(0, len(index))
@@ -217,8 +227,9 @@ class Exchange:
 
     def _on_verdict(self, key: SetKey, state: SetState, answer: int, now: float) -> list[bytes]:
         if answer == SAME:
+            state.same = True
             if self._fingerprint(key) == state.said:
-                self._finished(state, now + COMPARE_AGAIN_S)
+                self._finished(state, now + self._compare_again_s())
                 self.port.in_step(key, self.peer)
             else:  # something came in meanwhile, and is not known to have arrived there
                 self._finished(state, now + COMPARE_SOON_S / 4)

@@ -16,7 +16,7 @@ from sync.sets import SetKey
 
 FRAME_SIZE_MAX_BYTES = 65_519
 VERSIONS = [1]
-FEATURES = ("sketch", "together")  # what our hello names
+FEATURES = ("sketch", "together", "plumtree")  # what our hello names
 IDS_MAX = 1_000  # ids in one have or want
 RECORDS_MAX = 200  # records in one batch
 RECORDS_SIZE_MAX_BYTES = 48 * 1024
@@ -47,6 +47,7 @@ TEXT_MAX = 500
     ASIDE_GIVEN,
 ) = range(21)
 SKETCH_WANTED, SKETCH = 21, 22  # for who names the feature "sketch"
+PRUNE, GRAFT = 23, 24  # for who names the feature "plumtree"
 COMPARE_ALL, COMPARED = 27, 28  # for who names the feature "together"
 
 SET_NAME_BYTES = 4  # of a coalition, in COMPARE_ALL
@@ -175,6 +176,8 @@ _SHAPES: dict[int, tuple[Callable[[Any], bool], ...]] = {
     ASIDE_GIVEN: (_set, _messages, _number),
     SKETCH_WANTED: (_set, _number, _number, _bytes),
     SKETCH: (_set, _number, _bytes),
+    PRUNE: (_set,),
+    GRAFT: (_hashes(IDS_MAX),),
     COMPARE_ALL: (_number, _asked_sets),
     COMPARED: (_number, _answers),
 }

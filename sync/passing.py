@@ -2,7 +2,8 @@
 
 What the other lacks and what is new goes into the outbox; what we lack is asked for by `want`. A set that has
 been compared is live (exchange.py): new records of it are passed on at once, small ones whole, large ones by
-`have`. Records travel in numbered batches; at most BATCHES_IN_FLIGHT_MAX wait for their `taken`, so a slow
+`have`, or as the trees of gossip.py say where both sides know them. What is urgent goes before the
+rest. Records travel in numbered batches; at most BATCHES_IN_FLIGHT_MAX wait for their `taken`, so a slow
 peer holds up nobody but itself.
 
 Who has lost everything gets back what it signed with an earlier key, which is in no set: once a set has
@@ -13,14 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from protocol.errors import TheirFault
 from protocol.record import Record
 from sync import frames
 from sync.frames import write_frame
-from sync.port import Port
+from sync.gossip import Branch, Gossip
+from sync.port import Port, Taken
 from sync.sets import COMPARE_SOON_S, PATIENCE_S, SetKey, SetState
 
 INLINE_MAX_BYTES = 2_048
@@ -36,6 +38,8 @@ class Passing:
     port: Port
     peer: bytes
     sets: dict[SetKey, SetState]
+    branch: Branch = field(default_factory=lambda: Branch(Gossip(), 0, ()))
+    urgent: dict[bytes, None] = field(default_factory=dict)  # goes out before the outbox
     outbox: dict[bytes, None] = field(default_factory=dict)
     in_flight: dict[int, float] = field(default_factory=dict)
     aside: dict[SetKey, int] = field(default_factory=dict)  # from where we asked; -1: all has come
@@ -55,35 +59,41 @@ class Passing:
         for number, sent in list(self.in_flight.items()):
             if now - sent > PATIENCE_S:
                 del self.in_flight[number]
-        return self.send(now)
+        named, grafted = self.branch.due(now)
+        return self.send(now) + _in_frames(frames.HAVE, named) + _in_frames(frames.GRAFT, grafted)
 
     def next_due(self) -> float:
         """When `tick` has something to do."""
-        return min((sent + PATIENCE_S for sent in self.in_flight.values()), default=float("inf"))
+        times = [sent + PATIENCE_S for sent in self.in_flight.values()]
+        return min(*times, self.branch.next_due(), float("inf"))
 
     def queue(self, ids: Iterable[bytes]) -> None:
-        """Send these records when there is room."""
+        """Send these records when there is room, urgent ones first."""
+        ids = list(ids)
+        first = set(self.port.urgent(ids)) if ids else ()
         for record_id in ids:
-            self.outbox[record_id] = None
-        if len(self.outbox) > OUTBOX_MAX:
+            (self.urgent if record_id in first else self.outbox)[record_id] = None
+        if len(self.outbox) + len(self.urgent) > OUTBOX_MAX:
             self.outbox.clear()
+            self.urgent.clear()
             for state in self.sets.values():
                 state.next_compare = 0.0
 
     def send(self, now: float) -> list[bytes]:
         """Batches from the outbox, as far as the other side has taken the earlier ones."""
         out = []
-        while self.outbox and len(self.in_flight) < self.batches_max:
+        while (self.urgent or self.outbox) and len(self.in_flight) < self.batches_max:
             messages: list[bytes] = []
             size = 0
-            for record_id in list(islice(self.outbox, self.records_max)):
+            for record_id in list(islice(chain(self.urgent, self.outbox), self.records_max)):
                 message = self.port.message(record_id)
                 if message is not None:
                     if messages and size + len(message) > frames.RECORDS_SIZE_MAX_BYTES:
                         break
                     messages.append(message)
                     size += len(message) + 3
-                del self.outbox[record_id]
+                self.urgent.pop(record_id, None)
+                self.outbox.pop(record_id, None)
             if messages:
                 self.batch += 1
                 self.in_flight[self.batch] = now
@@ -92,20 +102,22 @@ class Passing:
 
     def announce(self, records: Iterable[Record], now: float) -> list[bytes]:
         """Pass on what is new here, where it belongs to a live set."""
-        large = []
+        whole, named = [], []
         for record in records:
             live = [key for key in self.port.sets_of(record) if self._is_live(key)]
-            if live:
-                self._confirm_pair(live, now)
-                if len(record.message) <= INLINE_MAX_BYTES:
-                    self.queue([record.id])
-                else:
-                    large.append(record.id)
-        out = [
-            write_frame(frames.HAVE, large[at : at + frames.IDS_MAX])
-            for at in range(0, len(large), frames.IDS_MAX)
-        ]
-        return out + self.send(now)
+            if not live:
+                continue
+            self._confirm_pair(live, now)
+            if self.branch.grows:
+                urgent = bool(self.port.urgent([record.id]))
+                if self.branch.goes_whole(record.id, live, urgent, now):
+                    whole.append(record.id)
+            elif len(record.message) <= INLINE_MAX_BYTES:
+                whole.append(record.id)
+            else:
+                named.append(record.id)
+        self.queue(whole)
+        return _in_frames(frames.HAVE, named) + self.send(now)
 
     def _is_live(self, key: SetKey) -> bool:
         state = self.sets.get(key)
@@ -120,15 +132,32 @@ class Passing:
     def want(self, ids: Iterable[bytes]) -> list[bytes]:
         """Ask for records that we lack."""
         missing = [record_id for record_id in dict.fromkeys(ids) if not self.port.holds(record_id)]
-        return [
-            write_frame(frames.WANT, missing[at : at + frames.IDS_MAX])
-            for at in range(0, len(missing), frames.IDS_MAX)
-        ]
+        for record_id in missing:
+            self.branch.asked.add(record_id)
+        return _in_frames(frames.WANT, missing)
+
+    def on_have(self, ids: list[bytes], now: float) -> list[bytes]:
+        """The other side has these: asked for at once, or in a while if the tree does not bring them."""
+        if not self.branch.grows:
+            return self.want(ids)
+        self.branch.hear(ids, self.port.holds, now)
+        return []
+
+    def only_name(self, keys: Iterable[SetKey]) -> list[bytes]:
+        """Make this link lazy for these sets, and say so."""
+        pruned = self.branch.withdraw(keys)
+        return [write_frame(frames.PRUNE, frames.set_on_wire(key)) for key in pruned]
 
     def on_want(self, ids: list[bytes], now: float) -> list[bytes]:
         """The other side asks for records: it gets those of sets that we share with it."""
         self.queue(record_id for record_id in ids if self._may_have(record_id))
         return self.send(now)
+
+    def on_graft(self, ids: list[bytes], now: float) -> list[bytes]:
+        """The other side asks for records that the tree did not bring, and for what follows in their sets."""
+        for record_id in ids:
+            self.branch.graft(self.port.sets_of_id(record_id))
+        return self.on_want(ids, now)
 
     def _may_have(self, record_id: bytes) -> bool:
         return any(key in self.sets for key in self.port.sets_of_id(record_id))
@@ -140,10 +169,14 @@ class Passing:
 
     def on_records(self, number: int, messages: list[bytes], now: float) -> list[bytes]:
         """Records from the other side. One bad record holds up no other. Raises TheirFault."""
-        self._take(messages, now)
-        return [write_frame(frames.TAKEN, number)]
+        taken = self._take(messages, now)
+        pruned: dict[SetKey, None] = {}
+        for record_id in taken.others:
+            pruned |= dict.fromkeys(self.branch.repeated(record_id, self.port.sets_of_id(record_id)))
+        out = [write_frame(frames.PRUNE, frames.set_on_wire(key)) for key in pruned]
+        return [write_frame(frames.TAKEN, number), *out]
 
-    def _take(self, messages: list[bytes], now: float) -> None:
+    def _take(self, messages: list[bytes], now: float) -> Taken:
         taken = self.port.add(messages, self.peer)
         self.received += taken.new
         self.never += taken.never
@@ -151,6 +184,7 @@ class Passing:
             raise TheirFault("bad_frame", f"Over {NEVER_MAX} records from the other side cannot be right.")
         if taken.new:
             self._confirm_pair([("pair", self.peer)], now)
+        return taken
 
     # what is in no set
 
@@ -181,3 +215,7 @@ class Passing:
             return [write_frame(frames.ASIDE_WANTED, wire, fields[2])]
         self.port.aside_came(key, self.peer)
         return []
+
+
+def _in_frames(kind: int, ids: list[bytes]) -> list[bytes]:
+    return [write_frame(kind, ids[at : at + frames.IDS_MAX]) for at in range(0, len(ids), frames.IDS_MAX)]

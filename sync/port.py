@@ -5,7 +5,7 @@ The node implements it over SQLite (node/port.py); tests and the simulator use t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,10 +17,14 @@ from sync.sketch import Sketch
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a batch of records: how many were new, and how many can never be accepted."""
+    """What became of a batch of records: how many were new, how many can never be accepted, and which others
+
+    could be read: held already, or not wanted now.
+    """
 
     new: int
     never: int
+    others: tuple[bytes, ...] = ()
 
 
 class Port(Protocol):
@@ -72,6 +76,10 @@ class Port(Protocol):
     def message(self, record_id: bytes) -> bytes | None: ...
 
     def holds(self, record_id: bytes) -> bool: ...
+
+    def urgent(self, ids: Collection[bytes]) -> list[bytes]:
+        """Which of these records go before all others: urgent needs and offers."""
+        ...
 
     def add(self, messages: Sequence[bytes], home: bytes) -> Taken:
         """Put records from `home` through the door, in one transaction."""
@@ -142,6 +150,10 @@ class Port(Protocol):
 
     def wanted(self) -> dict[bytes, list[str]]:
         """The neighborhoods to keep links with, and the addresses known for each, best first."""
+        ...
+
+    def awaited(self) -> frozenset[bytes]:
+        """Of those wanted, who is to be called before others: something waits here for them alone."""
         ...
 
     def day_of_peer(self, home: bytes, day: int) -> None:

@@ -17,7 +17,7 @@ import aiohttp
 from aiohttp import web
 
 from protocol.errors import Fault
-from sync import engine as events
+from sync import events
 from sync.addresses import client_session
 from sync.engine import Engine
 from sync.transport import Link, LocalEnd, dial, serve
@@ -85,8 +85,7 @@ class Runner:
         for link in list(self._links.values()):
             if link.local_ip and link.local_ip.partition("%")[0] not in own_ips:
                 link.close("")
-        self.engine.peers.hurry_all(self._clock())  # what failed before may work now
-        self.event(events.Changed())
+        self.event(events.Moved())
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The handler of `/link`."""

@@ -26,6 +26,7 @@ from protocol.record import Record
 from sync import frames
 from sync.exchange import Exchange, Window
 from sync.frames import write_frame
+from sync.gossip import Gossip
 from sync.limits import TokenBucket
 from sync.passing import BATCHES_IN_FLIGHT_MAX
 from sync.port import Port
@@ -57,6 +58,9 @@ class Session:
     invite_id: bytes | None
     since: float
     node_key: bytes = b""  # with which the peer greeted us
+    link: int = 0
+    gossip: Gossip = field(default_factory=Gossip)
+    visit: bool = False  # we called only to compare: news is named here, and goes whole elsewhere
     exchange: Exchange = field(init=False)
     hello: dict[int, Any] | None = None
     their_blinds: frozenset[bytes] = frozenset()
@@ -74,7 +78,14 @@ class Session:
     said_again: float | None = None
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange(self.port, self.peer, comparer=self.initiator, failed=self.sketches_failed)
+        self.exchange = Exchange(
+            self.port,
+            self.peer,
+            comparer=self.initiator,
+            failed=self.sketches_failed,
+            gossip=self.gossip,
+            link=self.link,
+        )
 
     def begin(self) -> list[bytes]:
         """The first frame. It is said again on another day."""
@@ -95,6 +106,12 @@ class Session:
     def serves(self) -> bool:
         """Whether anything is exchanged here, or may be once a person decides."""
         return bool(self.exchange.sets) or self.port.knows(self.peer)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether we, who compare here, have found every set equal."""
+        sets = self.exchange.sets.values()
+        return bool(sets) and all(state.same for state in sets)
 
     def receive(self, data: bytes, now: float) -> list[bytes]:
         """A frame from the other side. Raises TheirFault."""
@@ -126,9 +143,14 @@ class Session:
         if kind == frames.TAKEN:
             return self.exchange.passing.on_taken(fields[0], now)
         if kind == frames.HAVE:
-            return self.exchange.passing.want(fields[0]) if self.exchange.sets else []
+            return self.exchange.passing.on_have(fields[0], now) if self.exchange.sets else []
         if kind == frames.WANT:
             return self.exchange.passing.on_want(fields[0], now)
+        if kind == frames.GRAFT:
+            return self.exchange.passing.on_graft(fields[0], now)
+        if kind == frames.PRUNE:
+            self.exchange.passing.branch.prune(frames.read_set(fields[0], self.peer))
+            return []
         if kind == frames.COALITIONS:
             self.their_blinds = frozenset(fields[0])
             return self._share(now)
@@ -260,7 +282,8 @@ class Session:
                 keys.append(("coalition", coalition))
         if port.may_pair(self.peer):
             keys.append(("pair", self.peer))
-        return self._offer(ours) + self.exchange.share(keys, now)
+        out = self._offer(ours) + self.exchange.share(keys, now)
+        return out + self.exchange.passing.only_name(keys) if self.visit else out
 
     def _offer(self, ours: dict[bytes, bytes]) -> list[bytes]:
         """To who is linked, or asks us: a neighborhood of the roster that asks has lost what it knew."""

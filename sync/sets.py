@@ -25,6 +25,7 @@ class SetState:
     """One set on one link."""
 
     live: bool = False
+    same: bool = False  # found equal at least once
     busy_since: float | None = None
     next_compare: float = 0.0
     rounds: int = 0

@@ -151,4 +151,10 @@ def erasures(db: Database) -> None:
             db.execute(statement)
 
 
+@migrations()
+def urgent_posts(db: Database) -> None:
+    """Urgent posts go out before all others: they are found without looking at every post."""
+    db.execute("CREATE INDEX view_posts_urgent ON view_posts (record_id) WHERE urgency = 'urgent'")
+
+
 NAMES = [migration.name for migration in migrations._migrations]

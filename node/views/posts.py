@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,8 @@ def standing_of(records: Records, post: Record) -> Standing | None:
     return None
 
 
+URGENT_EACH_MAX = 20  # as many are looked up one by one; more are looked for among all that are urgent
+
 COLUMNS = (
     "p.thing, p.coalition, p.home, p.author, p.type, p.what, p.category, p.title, p.text, p.area,"
     " p.time_words, p.urgency, p.slots, p.slots_open, p.language, p.name, p.state, p.created, p.expires"
@@ -124,6 +127,15 @@ class Filter:
     before: tuple[int, bytes] | None = None
     over: bool = False  # include what is expired, withdrawn or fulfilled
     limit: int = 30
+
+
+def urgent(connection: sqlite3.Connection, record_ids: Collection[bytes]) -> list[bytes]:
+    """Which of these records are urgent posts."""
+    if len(record_ids) > URGENT_EACH_MAX:
+        every = connection.execute("SELECT record_id FROM view_posts WHERE urgency = 'urgent'")
+        return list({row[0] for row in every}.intersection(record_ids))
+    sql = "SELECT 1 FROM view_posts WHERE record_id = ? AND urgency = 'urgent'"
+    return [record_id for record_id in record_ids if connection.execute(sql, (record_id,)).fetchone()]
 
 
 def row_of(connection: sqlite3.Connection, thing: bytes) -> PostRow | None:

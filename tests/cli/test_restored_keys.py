@@ -96,6 +96,6 @@ async def test_a_person_may_say_that_no_neighbor_can_be_reached(tmp_path: Path) 
 
 
 def _call(address: str) -> object:
-    from sync import engine as events
+    from sync import events
 
     return events.Call(address)

@@ -19,7 +19,7 @@ from protocol.kinds.hours import settle
 from protocol.record import Record, parse
 from protocol.scopes import DAY_S, EPOCH_2020_S, coalition, pair
 from sync import days, frames, parcels, passing, peers
-from sync.engine import LINKS_MAX
+from sync.places import LINKS_MAX
 from sync.sets import SetKey
 from tests.sim.world import Place, World
 
@@ -237,10 +237,14 @@ CLAIM_COLUMNS = (
 def _views_differ(one: Place, other: Place) -> list[str]:
     found = []
     over = max(one.node.today(), other.node.today())
+    ahead = (min(one.node.today(), other.node.today()) + 2) * DAY_S  # said on a clock that ran ahead
     for key in shared_sets(one, other):
         if key[0] == "coalition":
-            sql = f"SELECT {POST_COLUMNS} FROM view_posts WHERE coalition = ? AND expires > ? ORDER BY thing"
-            if rows(one, sql, key[1], over) != rows(other, sql, key[1], over):
+            sql = (
+                f"SELECT {POST_COLUMNS} FROM view_posts"
+                " WHERE coalition = ? AND expires > ? AND created < ? ORDER BY thing"
+            )
+            if rows(one, sql, key[1], over, ahead) != rows(other, sql, key[1], over, ahead):
                 found.append(f"{one} and {other} show other posts")
         elif key[0] == "pair":
             scope = encode(list(pair(one.home, other.home)))

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from protocol import introduction
 from protocol.errors import SENTENCES, TheirFault
-from sync import engine as events
+from sync import events
 from sync.channel import public_key as noise_public_key
 from sync.engine import Engine
 from sync.frames import FRAME_SIZE_MAX_BYTES
@@ -25,6 +25,7 @@ from sync.transport import LocalEnd
 
 NOTICE_MAX_S = 30.0  # until a silent line is noticed: the heartbeat's time
 CUT_DIAL_S = 3.0  # until a call into nowhere is given up
+RESEND_S, RESEND_MAX_S = 0.2, 6.4  # of TCP: the first wait for what was lost, and the last
 TICK_MIN_S, TICK_MAX_S = 0.05, 1.0
 
 
@@ -66,6 +67,7 @@ class Network:
         self.at = at
         self.latency_s = (0.005, 0.06)
         self.break_rate = 0.0  # for each frame: the link breaks instead
+        self.loss_rate = 0.0  # for each frame: it is sent again, later and later, as TCP does
         self.dial_fail_rate = 0.0
         self.duplicate_rate = 0.0  # for each call: it is made twice
         self.closed_to_calls: set[str] = set()  # names behind a home router: they only call
@@ -78,6 +80,15 @@ class Network:
 
     def latency(self) -> float:
         return self.chance.uniform(*self.latency_s)
+
+    def _carry_s(self) -> float | None:
+        """How long a frame takes; None where it is lost so often that the line is given up."""
+        delay, again_s = self.latency(), RESEND_S
+        while self.loss_rate and self.chance.random() < self.loss_rate:
+            if again_s > RESEND_MAX_S:
+                return None
+            delay, again_s = delay + again_s, again_s * 2
+        return delay
 
     # lines
 
@@ -193,7 +204,11 @@ class Network:
             self.kill(wire, 2.0)
             return
         side = 1 - wire.side(sender)
-        wire.arrives[side] = max(wire.arrives[side], self.now() + self.latency())
+        delay = self._carry_s()
+        if delay is None:
+            self.kill(wire, 2.0)
+            return
+        wire.arrives[side] = max(wire.arrives[side], self.now() + delay)
         receiver = wire.parties[side]
 
         def arrive() -> None:
@@ -225,7 +240,7 @@ class Network:
         self.trace.update(f"{self.now():.6f} {sender} {receiver} {digest}\n".encode())
         kinds = self.delivered.setdefault((sender, receiver), {})
         if len(data) > 1 and data[0] >> 5 == 4:
-            kind = data[2] if data[1] == 0x18 and len(data) > 2 else data[1]  # two bytes from 24 on
+            kind = data[1] if data[1] < 24 else data[2]  # types from 24 on take a byte more
             kinds[kind] = kinds.get(kind, 0) + 1
         self.tap(sender, receiver, data)
 
@@ -281,11 +296,24 @@ class SimRunner:
         self._on_tick = on_tick
         self._clock = clock
         self._tick_at = float("inf")
+        self._places: set[str] = set()
         self.closed_with: list[tuple[bytes | None, str]] = []  # links that we ended: who and why
 
     async def start(self) -> None:
         self.running = True
+        self._places = self._own_places()
         self.event(events.Changed())
+
+    def _own_places(self) -> set[str]:
+        return {address for address, party in self.network.addresses.items() if party is self}
+
+    def moved(self, own_ips: set[str]) -> None:
+        """As the real one does: links over an address that is gone are dead; here, all of them."""
+        before, self._places = self._places, self._own_places()
+        if not before <= self._places:
+            for wire in list(_wires(self).values()):
+                self.network.kill(wire, 0.0)
+        self.event(events.Moved())
 
     async def stop(self) -> None:
         """As when the process ends: the machine tells the other ends at once."""
@@ -321,7 +349,7 @@ class SimRunner:
                 self.network.send(self, effect.link, effect.frame)
             case events.Close():
                 self.closed_with.append((None, effect.code))
-                assert effect.code in SENTENCES, effect.code
+                assert not effect.code or effect.code in SENTENCES, effect.code
                 self.network.close(self, effect.link, effect.code)
             case events.Dial():
                 self.network.dial(self, effect, lambda code: self._failed(effect, code))

@@ -9,8 +9,8 @@ import pytest
 from protocol.record import Draft, parse
 from protocol.scopes import coalition as coalition_scope
 from sync import frames, passing, session
-from sync.engine import STRANGERS_MAX
 from sync.frames import FRAME_SIZE_MAX_BYTES, write_frame
+from sync.places import STRANGERS_MAX
 from sync.session import blind
 from tests.sim.invariants import always, rows, settled
 from tests.sim.puppet import Puppet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from protocol.errors import TheirFault
@@ -105,8 +105,13 @@ class MemoryPort:
     def holds(self, record_id: bytes) -> bool:
         return record_id in self.records
 
+    def urgent(self, ids: Collection[bytes]) -> list[bytes]:
+        held = [self.records[record_id] for record_id in ids if record_id in self.records]
+        return [record.id for record in held if record.body.get("urgency") == "urgent"]
+
     def add(self, messages: Sequence[bytes], home: bytes) -> Taken:
         new = never = 0
+        others = []
         for message in messages:
             self.added.append(message)
             try:
@@ -119,7 +124,9 @@ class MemoryPort:
                 if not over and record.created < (self.day + 2) * DAY_S:
                     self.records[record.id] = record
                     new += 1
-        return Taken(new, never)
+                    continue
+            others.append(record.id)
+        return Taken(new, never, tuple(others))
 
     def wants_aside(self, key: SetKey, home: bytes) -> bool:
         return self.came_back and ("aside", key, home) not in self.told
@@ -182,6 +189,9 @@ class MemoryPort:
 
     def wanted(self) -> dict[bytes, list[str]]:
         return {}
+
+    def awaited(self) -> frozenset[bytes]:
+        return frozenset(home for home, state in self.states.items() if state == "asked")
 
     def day_of_peer(self, home: bytes, day: int) -> None:
         self.told.append(("day", home, day))

@@ -19,7 +19,7 @@ from node.store import aside, neighbors
 from protocol import introduction
 from protocol.errors import TheirFault
 from protocol.kinds import parcel
-from sync import exchange, frames, session, sketch
+from sync import exchange, frames, gossip, session, sketch
 from sync.channel import Handshake
 from sync.frames import read_frame, write_frame
 from sync.session import blind
@@ -104,10 +104,27 @@ def test_every_number_stands_in_the_document_as_it_is_in_the_code() -> None:
             "next after {} s, then twice as long each time up to {} s",
             ["peers.DIAL_BASE_S", "peers.DIAL_MAX_S"],
         ),
+        (
+            "up to {} of these it keeps a link with each. With more it keeps {} that it dialed itself",
+            ["peers.MESH_MAX", "peers.FAR_LINKS"],
+        ),
+        ("and {} with those heard by mDNS", ["peers.NEARBY_LINKS"]),
+        ("every {} s, a random one of the others", ["peers.VISIT_EVERY_S"]),
+        ("when all are equal, after {} s at the latest", ["peers.VISIT_MAX_S"]),
+        ("not within 30 to {} s", ["peers.DIAL_FULL_S"]),
+        ("is one that is {} s old or more", ["places.TURN_S"]),
+        (
+            "more than {} such comparisons in {} s",
+            ["exchange.COMPARISONS_PER_PERIOD_MAX", "exchange.COMPARE_AGAIN_S"],
+        ),
+        (
+            "{} ids are remembered as seen, {} as missing, {} wait to be named on a link, and {} per link",
+            ["gossip.SEEN_MAX", "gossip.MISSING_MAX", "gossip.WAITING_MAX", "gossip.KNOWN_MAX"],
+        ),
         ("At most {} calls are under way", ["peers.DIALS_AT_ONCE_MAX"]),
         (
             "holds at most {} links, and at most {} with neighborhoods",
-            ["engine.LINKS_MAX", "engine.STRANGERS_MAX"],
+            ["places.LINKS_MAX", "places.STRANGERS_MAX"],
         ),
         ("A link that after {} s shares nothing", ["session.IDLE_STRANGER_S"]),
         (
@@ -145,6 +162,9 @@ def test_numbers_that_other_packages_keep() -> None:
         f"The {session.KEYS_WANTED_MAX + 1}th question on a link ends it",
         f"at most {aside.ASIDE_MAX:,} of one neighborhood in one scope, "
         f"and {aside.ASIDE_OWN_MAX:,} of its own",
+        f"what else is new within {gossip.LAZY_AFTER_S} s",
+        f"is given {gossip.GRAFT_AFTER_S} s to come by the tree",
+        f"not come {gossip.GRAFT_AGAIN_S:.0f} s later, of the next",
         f"a pair set {exchange.COMPARE_SOON_S / 4} s after news",
         f"At most {neighbors.NEIGHBORS_ASKING_MAX} asks wait",
         f"At most {parcel.RECORDS_MAX} records and {parcel.RANGES_MAX} ranges are read",
@@ -202,6 +222,7 @@ def frame_table() -> list[tuple[int, str, list[str]]]:
 
 def test_the_table_has_every_type_of_frame() -> None:
     assert [number for number, _, _ in frame_table()] == sorted(frames._SHAPES)
+    assert {number for number, _, _ in frame_table()} >= set(range(21))
     for number, name, fields in frame_table():
         assert getattr(frames, name.upper()) == number
         assert len(fields) == len(frames._SHAPES[number]), name

@@ -158,6 +158,7 @@ FRAMES: list[tuple[int, str, list[Any]]] = [
     (13, "join", []), (14, "welcome", [b"charter", HASH]), (15, "not_shared", [[1, HASH], "not a member"]), (16, "shared", [[2]]),
     (17, "keys_wanted", [HASH]), (18, "keys_given", [[b"inception", b"rotation"]]), (19, "aside_wanted", [[2], 0]), (20, "aside_given", [[1, HASH], [b"record"], 7]),
     (21, "sketch_wanted", [[1, HASH], 32, 64, b""]), (22, "sketch", [[1, HASH], 0, bytes(14 * 32)]), (27, "compare_all", [1, [b"\0" + HASH[:20], b"\1" + HASH[:20], b"\2" + HASH[:16]]]), (28, "compared", [1, [0, 3, 2]]),
+    (23, "prune", [[1, HASH]]), (24, "graft", [[HASH, HASH[::-1]]]),
 ]
 WRONG: list[tuple[str, str, bytes, str]] = [
     ("no-list", "A frame that is a map.", encode({}), "bad_frame"), ("empty", "A frame that is an empty list.", encode([]), "bad_frame"),
@@ -166,6 +167,8 @@ WRONG: list[tuple[str, str, bytes, str]] = [
     ("a-field-missing", "compare without a fingerprint.", encode([2, [2]]), "bad_frame"), ("fingerprint-of-15-bytes", "A fingerprint of 15 bytes.", encode([2, [2], HASH[:15]]), "bad_frame"),
     ("batch-negative", "A batch of number -1.", encode([8, -1]), "bad_frame"), ("batch-too-high", "A batch of number 2^63.", encode([8, 2**63]), "bad_frame"),
     ("hash-of-31-bytes", "An id of 31 bytes.", encode([9, [HASH[:31]]]), "bad_frame"), ("1001-ids", "1,001 ids; 1,000 are the most.", encode([9, [HASH] * 1001]), "bad_frame"),
+    ("graft-of-1001-ids", "A graft of 1,001 ids; 1,000 are the most.", encode([24, [HASH] * 1001]), "bad_frame"),
+    ("prune-of-two-fields", "A prune with a field too many.", encode([23, [1, HASH], 0]), "bad_frame"),
     ("201-records", "201 records; 200 are the most.", encode([7, 1, [b""] * 201]), "bad_frame"), ("65-blinds", "65 blinds; 64 are the most.", encode([1, [HASH] * 65]), "bad_frame"),
     ("text-of-501-characters", "A text of 501 characters.", encode([11, "x" * 501, ""]), "bad_frame"), ("set-of-three", "A set of three parts.", encode([3, [0, HASH, HASH]]), "bad_frame"),
     ("hello-without-a-day", "A hello without its key 3.", encode([0, {key: value for key, value in HELLO.items() if key != 3}]), "bad_frame"),
