@@ -20,6 +20,7 @@ function hello(v) {
 }
 
 const messages = list(200, anyBytes);
+const keyRecords = (v) => list(16, anyBytes)(v) && v.reduce((sum, record) => sum + record.length, 0) <= 32768;
 const TYPES = [
   ['hello', [hello]],
   ['coalitions', [list(64, hash)]],
@@ -39,7 +40,7 @@ const TYPES = [
   ['not_shared', [set, text]],
   ['shared', [set]],
   ['keys_wanted', [hash]],
-  ['keys_given', [list(16, anyBytes)]],
+  ['keys_given', [keyRecords]],
   ['aside_wanted', [set, number]],
   ['aside_given', [set, messages, number]],
 ];

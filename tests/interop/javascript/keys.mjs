@@ -1,7 +1,7 @@
 // Key chains (protocol.md, Keys): which node key of a neighborhood is in force, and which ever were.
 import { H, hex } from './crypto.mjs';
 
-const STEPS_MAX = 100;
+const STEPS_MAX = 100; // the inception among them
 
 // Whether the keys that signed are enough of a policy.
 export function meets(policy, signers) {
@@ -62,7 +62,7 @@ export class Chains {
     let tip = this.records.get(home);
     if (!tip || tip.kind !== 'inception') return null;
     const inForce = [tip];
-    for (let step = 0; step < STEPS_MAX; step++) {
+    while (inForce.length < STEPS_MAX) {
       const rivals = [...(this.next.get(tip.idHex) ?? [])].sort((a, b) => Buffer.compare(a.id, b.id));
       if (!rivals.length) break;
       tip = rivals.find((rival) => this.following(rival.idHex).some((r) => this.listed.has(r.idHex))) ?? rivals[0];

@@ -10,27 +10,41 @@ function lastWord(records, accounts) {
   return [...records].sort((a, b) => depth(b) - depth(a) || (a.thing < b.thing ? -1 : 1))[0];
 }
 
+// Whether a commitment carries another on: by the same account, in the same scope, about the same post.
+function continues(later, first, accounts) {
+  const account = (r) => accounts.account(r.homeHex, r.authorHex);
+  return later.body.has('continues') && hex(later.body.get('continues')) === first.thing && !first.body.has('continues') &&
+    sameScope(later, first) && hex(later.body.get('post')) === hex(first.body.get('post')) && account(later) === account(first);
+}
+
+// A promise is local where both are of one home, else of the pair of the two.
+function isBetween(commitment, post) {
+  const { scopeType, homeHex } = commitment;
+  if (scopeType === 'local') return homeHex === post.homeHex;
+  return homeHex !== post.homeHex && commitment.pair.includes(post.homeHex);
+}
+
 function promises(view, accounts, day) {
   const records = [...view.in.values()].filter((r) => r.readable);
-  const byThing = new Map(records.map((r) => [r.thing, r]));
+  const posts = new Map(records.filter((r) => r.kind === 'post').map((r) => [r.thing, r]));
   const commitments = records.filter((r) => r.kind === 'commitment');
   const account = (r) => accounts.account(r.homeHex, r.authorHex);
   const out = [];
   for (const commitment of commitments) {
+    if (commitments.some((first) => continues(commitment, first, accounts))) continue;
     const postThing = hex(commitment.body.get('post'));
-    const post = byThing.get(postThing);
-    const later = commitments.filter((r) => r.body.has('continues') && hex(r.body.get('continues')) === commitment.thing &&
-      sameScope(r, commitment) && hex(r.body.get('post')) === postThing && account(r) === account(commitment));
-    const helper = lastWord([commitment, ...later], accounts);
+    const held = posts.get(postThing);
+    const post = held && isBetween(commitment, held) ? held : null;
+    const helper = lastWord([commitment, ...commitments.filter((r) => continues(r, commitment, accounts))], accounts);
     const answers = records.filter((r) => r.kind === 'answer' && hex(r.body.get('commitment')) === commitment.thing &&
       sameScope(r, commitment) && post && account(r) === account(post));
-    const answer = lastWord(answers, accounts);
-    out.push({ commitment, postThing, ...stateOf(helper, answer, post, day) });
+    const state = stateOf(helper, lastWord(answers, accounts), post, commitment.expires, day);
+    out.push({ commitment, postThing, ...state });
   }
   return out;
 }
 
-function stateOf(helper, answer, post, day) {
+function stateOf(helper, answer, post, expires, day) {
   const said = helper.body.get('word') ?? 'offered';
   const offered = helper.body.get('slots') ?? 1;
   const word = answer?.body.get('word');
@@ -39,7 +53,7 @@ function stateOf(helper, answer, post, day) {
   else if (word === 'agreed') state = { offered: 'agreed', withdrawn: 'released', done: 'done' }[said];
   else state = word;
   if (state === 'proposed' || state === 'agreed') {
-    if (helper.expires <= day) state = 'lapsed';
+    if (expires <= day) state = 'lapsed';
     else if (!post) state = 'unknown';
   }
   const slots = answer?.body.has('slots') ? Math.min(offered, answer.body.get('slots')) : offered;

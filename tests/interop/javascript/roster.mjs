@@ -19,7 +19,7 @@ export class Roster {
     this.charter = charter;
     this.acts = acts.filter((act) => this.chains.of(act.homeHex) && actSigned(act, this.chains.of(act.homeHex).all));
     this.epochs = new Map(); // id: a valid epoch, the charter being the first
-    this.named = new Set();
+    this.named = new Set(); // the homes whose roster acts are taken in
     this.addEpoch(charter, { voters: [charter.homeHex], guests: [], out: [], previous: null });
     this.kinds = (kind) => this.acts.filter((act) => act.kind === kind && act.readable && (kind !== 'epoch' || soundEpoch(act.body)));
     while (this.grow());
@@ -30,7 +30,7 @@ export class Roster {
   addEpoch(record, lists) {
     const keys = new Map((record.body.get('keys') ?? []).map(([home, id]) => [hex(home), hex(id)]));
     this.epochs.set(record.idHex, { id: record.idHex, record, keys, ...lists });
-    for (const home of [...lists.voters, ...lists.guests, ...lists.out]) this.named.add(home);
+    for (const home of [...lists.voters, ...lists.guests]) this.named.add(home);
   }
 
   // Whether an act counts under the keys that an epoch lists for its home, and those that follow.
@@ -54,7 +54,7 @@ export class Roster {
       const guest = hex(act.body.get('guest'));
       const cited = this.epochs.get(hex(act.body.get('epoch')));
       if (this.named.has(guest) || !cited || !this.counts(act, cited)) continue;
-      if (![...this.epochs.values()].some((epoch) => epoch.voters.includes(act.homeHex))) continue;
+      if (![...this.epochs.values()].some((e) => e.voters.includes(act.homeHex) || e.guests.includes(act.homeHex))) continue;
       this.named.add(guest);
       grown = true;
     }
@@ -113,7 +113,7 @@ export class Roster {
     this.proposals = {};
     for (const record of this.kinds('epoch')) {
       if (this.epochs.has(record.idHex) || hex(record.body.get('previous')) !== inForce.id) continue;
-      if (this.named.has(record.homeHex)) this.proposals[record.idHex] = this.yeses(record.idHex, inForce).sort();
+      if (this.named.has(record.homeHex) && this.counts(record, inForce)) this.proposals[record.idHex] = this.yeses(record.idHex, inForce).sort();
     }
   }
 

@@ -2,11 +2,10 @@
 import { fingerprint } from './negentropy.mjs';
 import { EPOCH_2020 } from './records.mjs';
 
-// Each side is {day, floor} of its last hello. A floor above one's own day counts as that day.
+// Each side is {day, floor} of its last hello, as it was said.
 export function windowOf(ours, theirs) {
   const lower = Math.min(ours.day, theirs.day);
-  const floors = [ours, theirs].map((side) => Math.min(side.floor, side.day));
-  return { createdBefore: (lower + 2) * 86400, expiresAfter: Math.max(lower, ...floors) };
+  return { createdBefore: (lower + 2) * 86400, expiresAfter: Math.max(lower, ours.floor, theirs.floor) };
 }
 
 export const itemOf = (record) => ({ time: BigInt(record.created - EPOCH_2020), id: record.id });

@@ -120,7 +120,10 @@ export class Store {
     const candidates = all.filter((record) => this.before(record, view) === null);
     const aside = all.filter((record) => this.before(record, view) === 'old_key');
     this.select(candidates, view);
+    // What is over the quota waits with its own home, and a mark with everybody.
+    const waits = (r) => view.codes.get(r) === 'over_quota' && (r.erases || r.homeHex === this.home);
     this.setAside(aside, view);
+    for (const record of candidates.filter(waits)) view.aside.set(record.idHex, record);
     return view;
   }
 

@@ -98,13 +98,15 @@ export function isForeign(vector) {
 }
 
 function reconciliation(vector) {
+  const items = (list) => list.map(([time, id]) => ({ time, id: unhex(id) }));
   if (vector.message !== undefined) {
-    const side = new Reconciler([], { initiator: vector.read_by === 'initiator' });
+    const side = new Reconciler(items(vector.ours ?? []), {
+      initiator: vector.read_by === 'initiator', limit: vector.size_max ?? 0,
+    });
     const value = expect(vector, () => side.answer(unhex(vector.message)));
     if (vector.reply !== undefined) assert.strictEqual(hex(value), vector.reply);
     return;
   }
-  const items = (list) => list.map(([time, id]) => ({ time, id: unhex(id) }));
   const ours = new Reconciler(items(vector.ours), { initiator: true, limit: vector.size_max });
   const theirs = new Reconciler(items(vector.theirs), { initiator: false, limit: vector.size_max });
   let message = ours.start();
