@@ -80,9 +80,11 @@ def promise_of(node: Node, session: Session, row: view.PromiseRow) -> Promise:
     mine = is_mine(node, session, row)
     to_me = (row.post_home, row.post_author) == (node.home, session.account_key)
     over = row.expires is not None and row.expires <= node.today()
-    state = "lapsed" if over and row.state in ("proposed", "agreed") else row.state
+    state = row.state
     if state == "unknown" and erasures.is_erased(node.connection, row.post):
         state = "erased"
+    elif over and state in ("proposed", "agreed", "unknown"):
+        state = "lapsed"
     post = post_view.row_of(node.connection, row.post)
     room = post is not None and post.slots_open >= row.slots and post.state not in ("withdrawn", "fulfilled")
     poster = ""

@@ -163,6 +163,7 @@ def build_roster(
     charter: Charter | None = None
     founder = b""
     epochs: dict[bytes, Epoch] = {}
+    proposed: dict[bytes, Record] = {}
     children: dict[bytes, list[bytes]] = {}
     votes = _Votes()
     for record in records:
@@ -171,7 +172,7 @@ def build_roster(
         elif record.kind == "epoch" and (epoch := Epoch.read(record)) is not None and sound_epoch(epoch):
             if record.id not in epochs:
                 children.setdefault(epoch.previous, []).append(record.id)
-            epochs[record.id] = epoch
+            epochs[record.id], proposed[record.id] = epoch, record
         elif record.kind == "assent" and (assent := Assent.read(record)) is not None:
             votes.assents.setdefault(assent.epoch, []).append(record)
         elif record.kind == "sponsor" and (sponsor := Sponsor.read(record)) is not None:
@@ -201,7 +202,7 @@ def build_roster(
         yes = assented(epoch_id, previous)
         voters = set(epochs[previous].voters)
         left = {r.home for r, leave in votes.leaves if leave.epoch == previous and keyed(r, previous)}
-        return len(yes) * 2 > len(voters - (left - yes))
+        return keyed(proposed[epoch_id], previous) and len(yes) * 2 > len(voters - (left - yes))
 
     heirs = {
         previous: sorted(child for child in ids if valid(child, previous))
@@ -255,7 +256,7 @@ def build_roster(
     proposals = tuple(
         Proposal(child, epochs[child], frozenset(assented(child, path[-1])))
         for child in sorted(children.get(path[-1], ()))
-        if child not in place and child not in heirs.get(path[-1], ())
+        if child not in place and child not in heirs.get(path[-1], ()) and keyed(proposed[child], path[-1])
     )
     # Whose roster acts are let in: of every valid branch, so that it does not hang on the one followed here.
     reached = {coalition: None}

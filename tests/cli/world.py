@@ -22,18 +22,23 @@ from tests.node.serving import PASSPHRASE, settings_of
 
 async def found_alder_street(folder: Path) -> None:
     """The neighborhood in a folder, its node not running."""
+    await found_neighborhood(folder, "Alder Street", "Ines", "Amara", "Ben")
+
+
+async def found_neighborhood(folder: Path, neighborhood: str, coordinator: str, *others: str) -> None:
+    """Any neighborhood and its members, its node not running."""
     node = Node(settings_of(folder))
     try:
         done = await setup.set_up(
             node,
             setup.new_setup_link(node),
-            neighborhood="Alder Street",
+            neighborhood=neighborhood,
             area="north of the mill",
-            name="Ines",
+            name=coordinator,
             passphrase=PASSPHRASE,
             language="en",
         )
-        for name in ("Amara", "Ben"):
+        for name in others:
             code = members.invite(node, done.session).code
             await members.join(node, code, name=name, passphrase=PASSPHRASE, language="en")
     finally:

@@ -77,8 +77,8 @@ def promises(reader: Reader) -> dict[bytes, Promise]:
             record = reader.records.version(thing)
             assert record is not None
             body = promise_views.Commitment.read(record)
-            lapsed = promise_state(body, None, post_known=True, expires=expires, today=reader.day)
-            state = lapsed.state if state in ("proposed", "agreed") else state
+            known = state != "unknown"
+            state = promise_state(body, None, post_known=known, expires=expires, today=reader.day).state
         found[thing] = Promise(state, slots)
     return found
 

@@ -168,7 +168,7 @@ def index_of(items: list[Any]) -> RangeIndex:
 @each("reconciliation")
 def test_a_reconciliation(vector: dict[str, Any]) -> None:
     if "message" in vector:
-        side = Reconciler(RangeIndex())
+        side = Reconciler(index_of(vector.get("ours", [])), vector.get("size_max", 0))
         read = side.respond if vector["read_by"] == "responder" else side.reconcile
         message = bytes.fromhex(vector["message"])
         if "code" in vector:

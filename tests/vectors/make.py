@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from tests.vectors.making import (
     bundles,
+    corners,
     encoding,
     fields,
     judging,
@@ -31,7 +32,7 @@ from tests.vectors.reading import FOLDER, LANDED, landed
 
 MODULES = (
     *(encoding, signatures, fields, judging, sets, rosters, words, parcels, bundles, links, reconciling),
-    *(sketching, waiting),
+    *(sketching, waiting, corners),
 )
 
 

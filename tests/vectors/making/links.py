@@ -11,6 +11,8 @@ from typing import Any
 from protocol.encoding import encode
 from protocol.introduction import DOMAIN
 from protocol.invite import Invite
+from protocol.record import Draft, Record
+from protocol.scopes import KEYS_SCOPE
 from protocol.signing import sign
 from sync.channel import PROLOGUE, XX, Handshake, Noise, public_key
 from tests.protocol.helpers import TODAY, Neighborhood, secret
@@ -96,6 +98,32 @@ def handshakes() -> Iterator[Case]:
         yield f"handshake/{name}", greeting.vector(about, frames=frames, fails_at=4, code="bad_frame")
 
 
+class Wide(Neighborhood):
+    """A neighborhood whose key records have `size` bytes together."""
+
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__(name)
+        share = (size - len(self.inception.message)) // 4
+        for number in range(4):
+            missing = size - sum(len(record.message) for record in self.key_records)
+            self.key_records.append(self._padded(share if number < 3 else missing))
+            self.seed = secret(name, "node key", number)
+
+    def _padded(self, size: int) -> Record:
+        """A rotation of exactly so many bytes."""
+        plain = self.rotation(seed=secret(self.name, "node key", len(self.key_records) - 1))
+        sheet = secret("sheet", self.sheets[0])
+
+        def padded(count: int) -> Record:
+            body = plain.body | {"padding": bytes(count)}
+            return Draft("rotation", KEYS_SCOPE, self.id, self.id, plain.nonce, plain.created, None, body).sign([sheet])
+
+        made = padded(size - len(plain.message))
+        made = padded(2 * size - len(plain.message) - len(made.message))
+        assert len(made.message) == size
+        return made
+
+
 def introductions() -> Iterator[Case]:
     noise = public_key(ANA)
 
@@ -124,6 +152,10 @@ def introductions() -> Iterator[Case]:
     yield "introduction/key-record-broken", vector("A key record in it has a broken signature.", say(oak, records=[oak.inception.message[:-1] + b"\0"]))
     yield "introduction/key-record-of-another-kind", vector("A record in it is no key record.", say(oak, records=[oak.inception.message, oak.say("node", (2, b"c" * 32), {}).message]))
     yield "introduction/sixteen-records-and-one", vector("17 key records; 16 are the most.", say(oak, records=[oak.inception.message] * 17))
+    for name, size in (("sound-32-kib-of-key-records", 32_768), ("over-32-kib-of-key-records", 32_769)):
+        wide = Wide("Oak Street", size)
+        found = vector(f"{size:,} bytes of key records, padded with fields that nobody reads; 32,768 are the most.", say(wide), good=wide if size <= 32_768 else None)
+        yield f"introduction/{name}", found
     yield "introduction/a-field-too-many", vector("It has a key 6.", say(oak, f6=0))
     yield "introduction/a-field-missing", vector("It has no key records, not even an empty list.", encode({1: oak.id, 2: oak.key, 3: TODAY + 30, 4: bytes(64)}))
     yield "introduction/until-a-text", vector("The day is a text.", say(oak, "tomorrow"))
@@ -178,6 +210,9 @@ WRONG: list[tuple[str, str, bytes, str]] = [
     ("trailing-byte", "A byte behind the frame.", encode([13]) + b"\0", "trailing_bytes"), ("not-deterministic", "The type is written 18 0d.", b"\x81\x18\x0d", "not_deterministic"),
     ("open-length", "A list of open length.", b"\x9f\x0d\xff", "indefinite_length"), ("float", "A float.", b"\x82\x08\xf9\x00\x00", "forbidden_type"),
     ("cut-off", "The frame ends within a text.", encode([11, "Riverbend", "x" * 30])[:-1], "truncated"), ("nothing", "A frame of no bytes.", b"", "truncated"),
+    ("17-key-records", "17 records in keys_given; 16 are the most.", encode([18, [b"record"] * 17]), "bad_frame"),
+    ("key-records-over-32-kib", "32,769 bytes of records in keys_given; 32,768 are the most.", encode([18, [bytes(8_192)] * 3 + [bytes(8_193)]]), "bad_frame"),
+    ("8193-items", "A frame of a later type with 8,193 items.", encode([99, [0] * 8_191]), "too_long"),
     ("nine-levels", "Nine lists inside one another.", b"\x82\x18\x63" + b"\x81" * 8 + b"\x00", "too_deep"),
 ]
 
@@ -187,6 +222,8 @@ def frames() -> Iterator[Case]:
         yield f"frame/{name.replace('_', '-')}", {"about": f"A frame of type {number}, {name}.", "stage": "frame", "frame": encode([number, *fields]).hex(), "type": number, "name": name, "fields": plain(fields)}
     later = encode([99, {"x": [1, 2]}])
     yield "frame/of-a-later-type", {"about": "A type that this version does not know is skipped, whatever its fields.", "stage": "frame", "frame": later.hex(), "type": 99, "name": "unknown", "fields": plain([{"x": [1, 2]}])}
+    most = [99, [0] * 8_190]
+    yield "frame/8192-items", {"about": "A frame of a later type with 8,192 items, which is the most.", "stage": "frame", "frame": encode(most).hex(), "type": 99, "name": "unknown", "fields": most[1:]}
     more = encode([0, HELLO | {7: [10, 2, 9], 8: "of a later version"}])
     yield "frame/hello-with-more", {"about": "A hello with a key and a limit more, of a later version.", "stage": "frame", "frame": more.hex(), "type": 0, "name": "hello", "fields": plain([HELLO | {7: [10, 2, 9], 8: "of a later version"}])}
     for name, about, data, code in WRONG:
@@ -198,6 +235,7 @@ def windows() -> Iterator[Case]:
         ("same-day", "Both are on one day.", (20_500, 20_498), (20_500, 20_498)),
         ("a-day-apart", "The other side is a day behind.", (20_500, 20_498), (20_499, 20_497)),
         ("a-higher-floor", "The other side has deleted through a later day than the lower day.", (20_500, 20_498), (20_505, 20_503)),
+        ("a-floor-above-its-day", "The other side says a floor above its day, which nobody should: it is taken as it was said.", (20_500, 20_498), (20_500, 20_510)),
         ("a-fresh-node", "The other side has deleted nothing yet.", (20_500, 20_498), (20_500, 0)),
     ):
         lower = min(ours[0], theirs[0])
@@ -229,11 +267,28 @@ def invites() -> Iterator[Case]:
     yield "invite/another-beginning", vector("It begins with BR2.", "BR2" + code[3:])
     yield "invite/no-address", vector("It names no address.", Invite((), *list(_parts(invite))).code())
     yield "invite/five-addresses", vector("It names five addresses; four are the most.", Invite(("a", "b", "c", "d", "e"), *list(_parts(invite))).code())
+    parts = list(_parts(invite))
+    for name, about, letters in (("sound-2000-letters", "A code of 2,000 letters, which is the most.", 2_000), ("2002-letters", "A code of 2,002 letters.", 2_002)):
+        addresses = _addresses_for(letters, parts)
+        long = Invite(addresses, *parts).code()
+        assert len(long) == letters
+        yield f"invite/{name}", vector(about, long, **(stated | {"addresses": list(addresses)} if letters <= 2_000 else {}))
     yield "invite/secret-of-15-bytes", vector("Its secret has 15 bytes.", Invite(invite.addresses, *list(_parts(invite))[:-1], b"s" * 15).code())
 
 
 def _parts(invite: Invite) -> Iterator[bytes]:
     yield from (invite.home, invite.coalition, invite.epoch, invite.invite_id, invite.secret)
+
+
+def _addresses_for(letters: int, parts: list[bytes]) -> tuple[str, ...]:
+    """Four addresses with which a code has so many letters."""
+    full = ("\N{HOUSE BUILDING}" * 120,) * 2
+    for count in range(120):
+        for plain in range(120 - count):
+            addresses = (*full, "\N{HOUSE BUILDING}" * count + "x" * plain + "x", "x")
+            if len(Invite(addresses, *parts).code()) == letters:
+                return addresses
+    raise AssertionError("no code has so many letters")
 
 
 def cases() -> Iterator[Case]:

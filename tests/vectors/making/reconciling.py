@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 
-from sync.index import RangeIndex
+from sync.index import RangeIndex, fingerprint
 from sync.reconcile import Reconciler
 from tests.vectors.making.scene import Case, Vector
 
@@ -67,6 +67,24 @@ def talks() -> Iterator[Case]:
     yield "reconcile/under-a-limit", talk("300 items against none, with messages of at most 4,096 bytes.", [], some(*range(300)), 4096)
 
 
+    yield "reconcile/nothing-is-lost-at-a-limit", differs_from_the_reference()
+
+
+def differs_from_the_reference() -> Vector:
+    """The one case in which the reference loses differences: see docs/sync.md, section 4, Frame limits."""
+    held = [(number, hashlib.sha256(b"item %d" % number).digest()) for number in range(150)]
+    nobodys = bytes((1 + 30, 0, 1)) + bytes(16)  # a range of thirty seconds with a fingerprint that nobody has
+    nothing = fingerprint(0, 0)
+    message = b"\x61" + nobodys * 4 + b"\x00\x00\x01" + nothing
+    rest = fingerprint(30, sum(int.from_bytes(item_id, "little") for _, item_id in held[120:]) % 2**256)
+    lists = b"".join(b"%c\x00\x02\x1e" % (1 + 30) + b"".join(i for _, i in held[at : at + 30]) for at in range(0, 120, 30))
+    return {
+        "about": "Four ranges that differ, and then the rest, in which the asking side holds nothing. The answer to that does not fit and is dropped; the closing range covers it, or its 30 items would be lost.",
+        "stage": "reconciliation", "size_max": 4096, "ours": _listed(held), "message": message.hex(), "read_by": "responder",
+        "reply": (b"\x61" + lists + b"\x00\x00\x01" + rest).hex(),
+    }
+
+
 MESSAGES: list[tuple[str, str, str, str]] = [
     ("no-version", "An empty message has no version byte.", "", "responder"),
     ("version-of-another-protocol", "The first byte is no version.", "50", "responder"),
@@ -88,5 +106,8 @@ def cases() -> Iterator[Case]:
     yield from talks()
     for name, about, message, reader in MESSAGES:
         yield f"reconcile/{name}", {"about": about, "stage": "reconciliation", "code": "bad_reconciliation", "message": message.replace(" ", ""), "read_by": reader}
+    skips = "61" + "010000" * 4096
+    yield "reconcile/4096-ranges", {"about": "4,096 ranges, which is the most: all are skips, and so the answer has none.", "stage": "reconciliation", "message": skips, "read_by": "responder", "reply": "61"}
+    yield "reconcile/4097-ranges", {"about": "4,097 ranges.", "stage": "reconciliation", "code": "bad_reconciliation", "message": skips + "010000", "read_by": "responder"}
     yield "reconcile/version-2", {"about": "A message of version 2 is answered by our version byte alone.", "stage": "reconciliation", "message": "62ffff", "read_by": "responder", "reply": "61"}
     yield "reconcile/prefix-on-infinity", {"about": "A prefix on infinity says nothing, and comes back as it was.", "stage": "reconciliation", "message": "61 00 01 ff 02 00".replace(" ", ""), "read_by": "responder", "reply": "61 00 01 ff 02 00".replace(" ", "")}
