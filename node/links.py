@@ -18,6 +18,8 @@ from node.parcels import Parcels
 from node.port import StorePort
 from node.settings import Settings
 from node.store import neighbors
+from node.store.database import DATABASE_NAME
+from node.store.keeping import Keeper
 from protocol import introduction
 from protocol.errors import OurFault, TheirFault, WorldFault
 from protocol.invite import Invite
@@ -108,6 +110,7 @@ class Links:
             on_joined=self._joined,
             on_called=self._called,
             on_tick=self._tick,
+            keeper=Keeper(node.records, None if node.memory else node.settings.data / DATABASE_NAME),
             clock=clock,
         )
         self.discovery: Discovery | None = None

@@ -11,9 +11,11 @@ from node import VERSION
 from node.actions import recovery, restored
 from node.actions.neighborhoods import sponsor
 from node.store import aside, neighbors
+from node.store.records import Outcome
 from node.store.sets import set_of
 from protocol.errors import Fault, TheirFault
 from protocol.introduction import KEY_RECORDS_MAX
+from protocol.judge import Checked
 from protocol.kinds.roster import Charter
 from protocol.kinds.table import KINDS
 from protocol.record import Record, parse
@@ -123,13 +125,11 @@ class StorePort:
         return self.node.records.holds(record_id)
 
     def add(self, messages: Sequence[bytes], home: bytes) -> Taken:
-        new = never = 0
         with self.node.records.transaction():
-            for message in messages:
-                outcome = self.node.records.add(message).outcome
-                new += outcome == "new"
-                never += outcome == "never"
-        return Taken(new, never)
+            return _taken([self.node.records.add(message).outcome for message in messages])
+
+    def take(self, records: Sequence[Record], home: bytes, checked: Checked) -> Taken:
+        return _taken(self.node.records.take(records, checked))
 
     # what was signed with an earlier key
 
@@ -336,6 +336,10 @@ class StorePort:
             self.days.differences.clear()
             if not self.node.clock_before_build():
                 self._agree_on_day()
+
+
+def _taken(outcomes: list[Outcome]) -> Taken:
+    return Taken(outcomes.count("new"), outcomes.count("never"))
 
 
 def _aside_came(key: SetKey, home: bytes) -> str:

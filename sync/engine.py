@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from protocol.errors import TheirFault
+from protocol.judge import Checked
 from protocol.record import Record
+from sync.intake import Intake, Turn
 from sync.peers import Peers
 from sync.port import Port
 from sync.session import Session
@@ -48,6 +50,14 @@ class LinkDown:
 class FrameIn:
     link: LinkId
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTurn:
+    """Records that waited go through the door. `checked`: signatures on them that were found right."""
+
+    turn: Turn
+    checked: Checked = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,7 @@ class Tick:
 
 
 Event: TypeAlias = (
-    LinkUp | LinkDown | FrameIn | DialFailed | NewRecords | Changed | Seen | Join | Call | Renewed | Tick
+    LinkUp | LinkDown | FrameIn | TakeTurn | DialFailed | NewRecords | Changed | Seen | Join | Call | Renewed | Tick
 )
 
 
@@ -158,6 +168,8 @@ class Engine:
         self.port = port
         self.chance = chance
         self.peers = Peers()
+        self.intake = Intake()
+        self.prompt = True  # records go through the door within `handle`; a runner takes turns by itself
         self.sessions: dict[LinkId, Session] = {}
         self.joining: dict[bytes, list[str]] = {}
         self._joins: dict[bytes, Join] = {}
@@ -178,7 +190,7 @@ class Engine:
             return []
         self._busy = True
         try:
-            while self._events:
+            while self._events or self._turn_is_ready(now):
                 event, self._origin = self._events.popleft()
                 self._handle_one(event, now)
         finally:
@@ -190,10 +202,18 @@ class Engine:
         effects, self._effects = self._effects, []
         return effects
 
+    def _turn_is_ready(self, now: float) -> bool:
+        turn = self.intake.turn(now) if self.prompt else None
+        if turn is not None:
+            self._events.append((TakeTurn(turn), turn.link))
+        return turn is not None
+
     def _handle_one(self, event: Event, now: float) -> None:
         match event:
             case FrameIn():
                 self._frame(event, now)
+            case TakeTurn():
+                self._take_turn(event, now)
             case NewRecords():
                 self._announce(event.records, now)
             case LinkUp():
@@ -219,6 +239,7 @@ class Engine:
     def next_due(self, now: float) -> float:
         """When the next `Tick` has something to do, at the latest."""
         due = [session.next_due() for session in self.sessions.values()]
+        due.append(self.intake.next_due() if self.prompt else now + 60.0)
         due.append(self.peers.next_due({session.peer for session in self.sessions.values()}))
         return max(now, min(now + 60.0, *due))
 
@@ -245,6 +266,8 @@ class Engine:
         if event.initiator and event.invite_id is not None:
             invite_id = event.invite_id
             session.joined = lambda coalition: self._has_joined(invite_id, coalition)
+        passing = session.exchange.passing
+        passing.intake, passing.link, passing.prompt = self.intake, event.link, False
         self.sessions[event.link] = session
         self._send(event.link, session.begin())
 
@@ -266,6 +289,7 @@ class Engine:
             same_dialer = session.initiator == event.initiator
             if same_dialer or event.invite_id is not None or dialer == min(self.port.home, event.home):
                 del self.sessions[link]
+                self.intake.drop(link)
                 self._effects.append(Close(link, "duplicate_link"))
             else:
                 self._effects.append(Close(event.link, "duplicate_link"))
@@ -280,6 +304,7 @@ class Engine:
 
     def _down(self, link: LinkId, code: str, now: float) -> None:
         session = self.sessions.pop(link, None)
+        self.intake.drop(link)
         if session is None:
             return
         if session.invite_id is not None and session.initiator:
@@ -300,6 +325,17 @@ class Engine:
             return
         if not greeted:
             self.peers.linked(session.peer)
+
+    def _take_turn(self, event: TakeTurn, now: float) -> None:
+        link = event.turn.link
+        session = self.sessions.get(link)
+        if session is None:
+            return
+        self._origin = link  # what this brings is not passed back to where it came from
+        try:
+            self._send(link, session.exchange.passing.take_turn(event.turn, now, event.checked))
+        except TheirFault as fault:
+            self._close(link, fault.code, now)
 
     def _close(self, link: LinkId, code: str, now: float) -> None:
         self._effects.append(Close(link, code))

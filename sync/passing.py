@@ -2,8 +2,8 @@
 
 What the other lacks and what is new goes into the outbox; what we lack is asked for by `want`. A set that has
 been compared is live (exchange.py): new records of it are passed on at once, small ones whole, large ones by
-`have`. Records travel in numbered batches; at most BATCHES_IN_FLIGHT_MAX wait for their `taken`, so a slow
-peer holds up nobody but itself.
+`have`. Records travel in numbered batches, as many as credits allow for before the first is `taken` (credits.py). What
+comes waits its turn for the door (intake.py).
 
 Who has lost everything gets back what it signed with an earlier key, which is in no set: once a set has
 been compared, aside_wanted(from 0)  ->  aside_given(records, where to go on), until that is 0.
@@ -17,15 +17,17 @@ from itertools import islice
 from typing import Any
 
 from protocol.errors import TheirFault
+from protocol.judge import Checked
 from protocol.record import Record
 from sync import frames
+from sync.credits import Credits
 from sync.frames import write_frame
-from sync.port import Port
-from sync.sets import COMPARE_SOON_S, PATIENCE_S, SetKey, SetState
+from sync.intake import Intake, Turn
+from sync.port import Port, Taken
+from sync.sets import COMPARE_SOON_S, SetKey, SetState
 
 INLINE_MAX_BYTES = 2_048
 OUTBOX_MAX = 200_000  # ids that wait to be sent; beyond it they are dropped and the sets compared again
-BATCHES_IN_FLIGHT_MAX = 8
 NEVER_MAX = 50  # records that can never be accepted, before the link is closed
 
 
@@ -37,29 +39,31 @@ class Passing:
     peer: bytes
     sets: dict[SetKey, SetState]
     outbox: dict[bytes, None] = field(default_factory=dict)
-    in_flight: dict[int, float] = field(default_factory=dict)
+    credits: Credits = field(default_factory=Credits)
+    intake: Intake = field(default_factory=Intake)  # the engine's, shared by all links
+    link: int = 0  # our number for this link
+    prompt: bool = True  # nobody else takes turns for us
     aside: dict[SetKey, int] = field(default_factory=dict)  # from where we asked; -1: all has come
-    batch: int = 0
-    records_max: int = frames.RECORDS_MAX
-    batches_max: int = BATCHES_IN_FLIGHT_MAX
     never: int = 0
     received: int = 0
 
-    def take_limits(self, records: int = frames.RECORDS_MAX, batches: int = BATCHES_IN_FLIGHT_MAX) -> None:
-        """What the other side takes at once; ours hold where they are lower."""
-        self.records_max = min(records, frames.RECORDS_MAX)
-        self.batches_max = min(batches, BATCHES_IN_FLIGHT_MAX)
+    @property
+    def in_flight(self) -> dict[int, float]:
+        """The batches on their way, with the time when they left."""
+        return self.credits.sent
+
+    def take_limits(self, *said: int) -> None:
+        """What the other side takes at once: records, batches, bytes."""
+        self.credits.negotiate(*said)
 
     def tick(self, now: float) -> list[bytes]:
         """Batches whose answer never came no longer count as on their way."""
-        for number, sent in list(self.in_flight.items()):
-            if now - sent > PATIENCE_S:
-                del self.in_flight[number]
-        return self.send(now)
+        self.credits.expire(now)
+        return self._take_turns(now) + self.send(now)
 
     def next_due(self) -> float:
         """When `tick` has something to do."""
-        return min((sent + PATIENCE_S for sent in self.in_flight.values()), default=float("inf"))
+        return self.credits.next_due()
 
     def queue(self, ids: Iterable[bytes]) -> None:
         """Send these records when there is room."""
@@ -73,21 +77,21 @@ class Passing:
     def send(self, now: float) -> list[bytes]:
         """Batches from the outbox, as far as the other side has taken the earlier ones."""
         out = []
-        while self.outbox and len(self.in_flight) < self.batches_max:
+        while self.outbox and (room := self.credits.room_bytes()):
             messages: list[bytes] = []
             size = 0
-            for record_id in list(islice(self.outbox, self.records_max)):
+            for record_id in list(islice(self.outbox, self.credits.records_max)):
                 message = self.port.message(record_id)
                 if message is not None:
-                    if messages and size + len(message) > frames.RECORDS_SIZE_MAX_BYTES:
+                    if size + len(message) > room:
                         break
                     messages.append(message)
                     size += len(message) + 3
                 del self.outbox[record_id]
-            if messages:
-                self.batch += 1
-                self.in_flight[self.batch] = now
-                out.append(write_frame(frames.RECORDS, self.batch, messages))
+            if not messages:
+                break
+            number = self.credits.spend(size, now)
+            out.append(write_frame(frames.RECORDS, number, messages))
         return out
 
     def announce(self, records: Iterable[Record], now: float) -> list[bytes]:
@@ -135,16 +139,33 @@ class Passing:
 
     def on_taken(self, number: int, now: float) -> list[bytes]:
         """A batch has arrived."""
-        self.in_flight.pop(number, None)
+        self.credits.regain(number)
         return self.send(now)
 
     def on_records(self, number: int, messages: list[bytes], now: float) -> list[bytes]:
-        """Records from the other side. One bad record holds up no other. Raises TheirFault."""
-        self._take(messages, now)
-        return [write_frame(frames.TAKEN, number)]
+        """Records from the other side wait for their turn. Raises TheirFault."""
+        batch = self.intake.put(self.link, self.peer, number, messages)
+        if batch is None:
+            return []
+        self._count(Taken(0, batch.unreadable), now)
+        if not batch.left:
+            return [write_frame(frames.TAKEN, number)]
+        return self._take_turns(now)
 
-    def _take(self, messages: list[bytes], now: float) -> None:
-        taken = self.port.add(messages, self.peer)
+    def _take_turns(self, now: float) -> list[bytes]:
+        out = []
+        while self.prompt and (turn := self.intake.turn(now)) is not None:
+            out += self.take_turn(turn, now)
+        return out
+
+    def take_turn(self, turn: Turn, now: float, checked: Checked = frozenset()) -> list[bytes]:
+        """Put records that waited through the door. One bad record holds up no other. Raises TheirFault."""
+        taken = self.port.take(turn.records, self.peer, checked)
+        over = self.intake.done(turn, len(turn.records) - taken.new, now)
+        self._count(taken, now)
+        return [write_frame(frames.TAKEN, number) for number in over]
+
+    def _count(self, taken: Taken, now: float) -> None:
         self.received += taken.new
         self.never += taken.never
         if self.never > NEVER_MAX:
@@ -175,7 +196,7 @@ class Passing:
             return []
         if 0 < fields[2] <= asked_from:
             raise TheirFault("bad_frame", "The other side goes in circles.")
-        self._take(fields[1], now)
+        self._count(self.port.add(fields[1], self.peer), now)
         self.aside[key] = fields[2] or -1
         if fields[2]:
             return [write_frame(frames.ASIDE_WANTED, wire, fields[2])]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -25,14 +25,13 @@ from node.store.reading import Reading
 from node.store.sets import Indexes, set_of
 from node.store.words import Lingering, merge_if_small
 from node.views import in_search_index, rebuild, refresh, refresh_accounts
-from protocol.encoding import encode
 from protocol.errors import TheirFault
-from protocol.judge import Known, judge
+from protocol.judge import Checked, Known, judge
 from protocol.kinds.accounts import Accounts
 from protocol.kinds.erasure import erased_thing
 from protocol.kinds.table import KINDS, refers_to
 from protocol.record import Record, parse
-from protocol.scopes import COALITION, DAY_S
+from protocol.scopes import COALITION, DAY_S, scope_bytes
 from sync.index import RangeIndex
 from sync.sets import SetKey
 
@@ -110,13 +109,13 @@ class Records(Reading):
     # writing
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """One durable act: all of it is written, with its views, or none of it. May be nested."""
         if self.connection.in_transaction:
             yield
             return
         try:
-            with database.transaction(self.connection):
+            with database.transaction(self.connection, durable=durable):
                 yield
                 self._follow_known()
                 self._follow_accounts()
@@ -150,33 +149,67 @@ class Records(Reading):
             record = parse(message)
         except TheirFault as fault:
             return self._refuse(digest, fault.code)
-        row = self.connection.execute(
-            "SELECT status, message FROM records WHERE id = ?", (record.id,)
-        ).fetchone()
-        if row is not None and row[0] == 0:
+        return self._add(record, digest, frozenset())
+
+    def take(self, records: Iterable[Record], checked: Checked) -> list[Outcome]:
+        """The same for parsed records from a peer, in one transaction; gives what became of each.
+
+        `checked` are signatures on them that were found right ahead of time. Reaching the disk is not waited
+        for here (keeping.py).
+        """
+        outcomes: list[Outcome] = []
+        with self.transaction(durable=False):
+            for record in records:
+                digest = hashlib.sha256(record.message).digest()
+                refused = digest in self._refused
+                outcomes.append("never" if refused else self._add(record, digest, checked).outcome)
+        return outcomes
+
+    def _add(self, record: Record, digest: bytes, checked: Checked) -> Added:
+        alone = self._is_alone(record)
+        held = [] if alone else self._held(record)
+        status = next((status for record_id, _, status in held if record_id == record.id), None)
+        if status == 0:
             return Added("held", "", record)
-        judgement = judge(record, self.known)
+        judgement = judge(record, self.known, checked)
         record = record.with_home_key(judgement.home_key)
         if judgement.verdict == "never":
             return self._refuse(digest, judgement.code)
         if judgement.verdict == "not_now":
-            if judgement.code == "old_key" and row is None:
+            if judgement.code == "old_key" and status is None:
                 # Words that a mark has erased are not kept on the side either.
                 if not self._marks(record):
                     with self.transaction():
                         self._wait_aside(record)
-            elif row is None and judgement.code in (
+            elif status is None and judgement.code in (
                 "unknown_home",
                 "unknown_key",
                 "not_a_member",
                 "not_for_us",
             ):
-                self._pending[digest] = message
+                self._pending[digest] = record.message
                 while len(self._pending) > PENDING_MAX:
                     self._pending.popitem(last=False)
             return Added("not_now", judgement.code, record)
+        if self.connection.in_transaction:
+            return self._enter(record, held, alone)
         with self.transaction():
-            return self._enter(record)
+            return self._enter(record, held, alone)
+
+    def _is_alone(self, record: Record) -> bool:
+        """Whether nothing is held of a record's thing, nor anything that speaks of it: so with most records."""
+        found = self.connection.execute(
+            "SELECT 1 FROM records WHERE thing = ?1 UNION ALL SELECT 1 FROM records WHERE refers = ?1"
+            " UNION ALL SELECT 1 FROM records WHERE erases = ?1 LIMIT 1",
+            (record.thing,),
+        )
+        return found.fetchone() is None
+
+    def _held(self, record: Record) -> list[tuple[bytes, int, int]]:
+        """(id, edit, status) of what is held of a record's thing, the record itself among them."""
+        return self.connection.execute(
+            "SELECT id, edit, status FROM records WHERE thing = ?", (record.thing,)
+        ).fetchall()
 
     def _refuse(self, digest: bytes, code: str) -> Added:
         self._refused[digest] = code
@@ -184,31 +217,32 @@ class Records(Reading):
             self._refused.popitem(last=False)
         return Added("never", code)
 
-    def _enter(self, record: Record) -> Added:
+    def _enter(self, record: Record, held: list[tuple[bytes, int, int]], alone: bool) -> Added:
         kind = KINDS.get(record.kind)
         speaks_of_accounts = kind is not None and kind.group in ("accounts", "roster")
         if speaks_of_accounts and (self._accounts is not None or not self._accounts_before):
             self._accounts_before.append(self.accounts)  # rows may have been written by it
         erases = erased_thing(record)
         thing = erases if erases is not None else record.thing
-        marks = self._marks(record)
-        if erases is None and not marks:  # one that was over the quota comes first, if there is room now
+        every_mark = [] if alone and erases is None else self._every_mark(record)
+        marks = [(by_home, mark_id) for by_home, mark_id, status in every_mark if status == 0]
+        if erases is None and every_mark and not marks:  # over the quota: it comes first, if there is room now
             for message in aside.marks_waiting(self.connection, thing):
                 self.add(message)
-            marks = self._marks(record)
+            marks, held = self._marks(record), self._held(record)
         if erases is None and marks:
             return Added("erased", "erased", record)
         # The author's own mark comes first: it stays when the home changes keys, a home's does not.
         if erases is not None and any(mark < (record.by_home, record.id) for mark in marks):
             return Added("superseded", "superseded", record)
         if erases is None:
-            better = self.connection.execute(
-                "SELECT 1 FROM records WHERE thing = ? AND status = 0 AND (edit, id) > (?, ?)",
-                (thing, record.edit, record.id),
-            ).fetchone()
+            better = any(
+                status == 0 and (edit, record_id) > (record.edit, record.id)
+                for record_id, edit, status in held
+            )
             if record.home == self.own_home:
                 self.on_own_version(record)
-            if better is not None:
+            if better:
                 return Added("superseded", "superseded", record)
         if record.kind == "standing" and self._other_standing(record, "thing < ?"):
             return Added("superseded", "superseded", record)
@@ -216,10 +250,12 @@ class Records(Reading):
             if erases is not None or record.home == self.own_home:
                 self._wait_aside(record)
             return Added("not_now", "over_quota", record)
-        gone = self._delete("id = ?", (record.id,))  # its copy kept aside, signed with another key
+        gone: list[Record] = []
+        if held:
+            gone += self._delete("id = ?", (record.id,))  # its copy kept aside, signed with another key
         if erases is not None:
             gone += self._delete("thing = ? OR erases = ?", (thing, thing))
-        else:
+        elif held:
             gone += self._delete("thing = ? AND (edit, id) < (?, ?)", (thing, record.edit, record.id))
         if record.kind == "standing":
             for other in self._other_standing(record, "thing > ?"):
@@ -227,8 +263,9 @@ class Records(Reading):
         self._insert(record, 0)
         if any(slot_of(left) != slot_of(record) for left in gone):
             self._slots.clear()
-        for touched in (*gone, record):
-            refresh(self, touched)
+        for left in gone:
+            refresh(self, left)
+        refresh(self, record, entered=True, alone=alone)
         if erases is not None:
             erasures.heard(self.connection, thing, self.now())
             self.lingering.marks += 1
@@ -242,11 +279,14 @@ class Records(Reading):
 
     def _marks(self, record: Record) -> list[tuple[bool, bytes]]:
         """The marks held that erase this record's thing: whether the home made it, and the id."""
+        return [(by_home, record_id) for by_home, record_id, status in self._every_mark(record) if not status]
+
+    def _every_mark(self, record: Record) -> list[tuple[bool, bytes, int]]:
         thing = erased_thing(record) or record.thing
         rows = self.connection.execute(
-            "SELECT author = home, id FROM records WHERE erases = ? AND status = 0", (thing,)
+            "SELECT author = home, id, status FROM records WHERE erases = ?", (thing,)
         )
-        return [(bool(by_home), record_id) for by_home, record_id in rows]
+        return [(bool(by_home), record_id, status) for by_home, record_id, status in rows]
 
     def _insert(self, record: Record, status: int) -> None:
         erases = erased_thing(record)
@@ -259,7 +299,7 @@ class Records(Reading):
                 record.id,
                 record.thing,
                 record.kind,
-                encode(list(record.scope)),
+                scope_bytes(record.scope),
                 record.author,
                 record.home,
                 record.created,
@@ -278,7 +318,7 @@ class Records(Reading):
 
     def _other_standing(self, record: Record, which: str) -> list[bytes]:
         """Ids of standings of the same post under another thing. A post has one: the lowest thing."""
-        place = (encode(list(record.scope)), record.home, slot_of(record), record.thing)
+        place = (scope_bytes(record.scope), record.home, slot_of(record), record.thing)
         rows = self.connection.execute(
             "SELECT id FROM records WHERE scope = ? AND home = ? AND slot = ? AND kind = 'standing'"
             f" AND erases IS NULL AND status = 0 AND {which}",
@@ -308,7 +348,7 @@ class Records(Reading):
         roster = self.known.rosters.get(record.scope[1])
         leaving = self._slots.claim(record, roster, self.known.today) if roster is not None else b""
         if leaving:
-            self._drop_slot(encode(list(record.scope)), record.home, leaving)
+            self._drop_slot(scope_bytes(record.scope), record.home, leaving)
         return leaving is not None
 
     def _drop_slot(self, scope: bytes, home: bytes, slot: bytes) -> int:
@@ -324,7 +364,7 @@ class Records(Reading):
 
     def _wait_aside(self, record: Record) -> None:
         found = self.connection.execute("SELECT 1 FROM records WHERE id = ?", (record.id,)).fetchone()
-        scope = encode(list(record.scope))
+        scope = scope_bytes(record.scope)
         if found is None and aside.room_aside(self.connection, scope, record.home, self.own_home):
             self._insert(record, 1)
 
