@@ -6,8 +6,9 @@ the shape that most records on a node have, by twenty members of each of many ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
+from typing import Any
 
 from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
@@ -31,12 +32,16 @@ CATEGORIES = ("rides", "food.meal", "childcare", "repair", "tools", "company")
 class Crowd:
     """Neighborhoods of one coalition with a key each; `posts` gives what their members say."""
 
-    def __init__(self, homes: int, name: str = "The long valley", now_s: int = NOON) -> None:
+    def __init__(
+        self, homes: int, name: str = "The long valley", now_s: int = NOON, more: Sequence[Any] = ()
+    ) -> None:
+        """`more` are members of the coalition besides."""
         self.homes = [Neighborhood(f"{name} {number}") for number in range(homes)]
+        self.keys = {home.id: home.key for home in self.homes}
         self.coalition = Coalition(name, self.homes[0])
         self.now_s = now_s
         first = self.homes[:1]
-        self.coalition.agreed(self.coalition.charter, first, guests=self.homes[1:], by=first)
+        self.coalition.agreed(self.coalition.charter, first, guests=[*self.homes[1:], *more], by=first)
 
     def posts(self, count: int) -> Iterator[bytes]:
         """Messages, so many of each neighborhood in turn."""
