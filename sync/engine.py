@@ -117,7 +117,18 @@ class Tick:
 
 
 Event: TypeAlias = (
-    LinkUp | LinkDown | FrameIn | TakeTurn | DialFailed | NewRecords | Changed | Seen | Join | Call | Renewed | Tick
+    LinkUp
+    | LinkDown
+    | FrameIn
+    | TakeTurn
+    | DialFailed
+    | NewRecords
+    | Changed
+    | Seen
+    | Join
+    | Call
+    | Renewed
+    | Tick
 )
 
 

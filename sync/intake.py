@@ -20,7 +20,7 @@ from protocol.record import Record, parse
 from sync.credits import BATCHES_IN_FLIGHT_MAX, BYTES_IN_FLIGHT_MAX
 from sync.limits import TokenBucket
 
-AT_ONCE_MAX = 100  # records through the door in one turn: one transaction, and what holds up the page
+AT_ONCE_MAX = 64  # records through the door in one turn: one transaction, and what holds up the page
 IN_A_ROW_MAX = 10  # of one author, before it is the next one's turn
 WAITING_MAX_BYTES = 8_388_608  # over all links
 HOME_PER_S, HOME_AT_ONCE_MAX = 100.0, 4_000
@@ -151,9 +151,7 @@ class Intake:
                     return Turn(number, [record for record, _ in found], [batch for _, batch in found])
         return None
 
-    def _from_lane(
-        self, lane: dict[bytes, _Home], rates: _Rates, now: float
-    ) -> list[tuple[Record, Batch]]:
+    def _from_lane(self, lane: dict[bytes, _Home], rates: _Rates, now: float) -> list[tuple[Record, Batch]]:
         found: list[tuple[Record, Batch]] = []
         going = True
         while going and len(found) < AT_ONCE_MAX:

@@ -226,7 +226,9 @@ class Records(Reading):
         thing = erases if erases is not None else record.thing
         every_mark = [] if alone and erases is None else self._every_mark(record)
         marks = [(by_home, mark_id) for by_home, mark_id, status in every_mark if status == 0]
-        if erases is None and every_mark and not marks:  # over the quota: it comes first, if there is room now
+        if (
+            erases is None and every_mark and not marks
+        ):  # over the quota: it comes first, if there is room now
             for message in aside.marks_waiting(self.connection, thing):
                 self.add(message)
             marks, held = self._marks(record), self._held(record)

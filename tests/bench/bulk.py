@@ -26,7 +26,6 @@ from node.actions import setup
 from node.app import Node
 from node.settings import Settings
 from node.store import neighbors
-from protocol.judge import check_ahead
 from protocol.kinds.keys import KeyChain
 from protocol.record import parse
 from tests.bench.crowd import THINGS_EACH, Crowd
@@ -81,7 +80,9 @@ class Region:
                 neighbors.set_coalition(
                     node.connection, crowd.coalition.id, "joined", name="The long valley", agreement=""
                 )
-                neighbors.set_neighbor(node.connection, crowd.homes[0].id, "")  # the founder's keys are wanted
+                neighbors.set_neighbor(
+                    node.connection, crowd.homes[0].id, ""
+                )  # the founder's keys are wanted
                 node.records.known_changed()
             other = full if node is empty else empty
             port = self.full_port if node is empty else self.empty_port
@@ -98,7 +99,9 @@ class Region:
         for _ in range(0, self.count, BATCH):
             records = [parse(message) for message in islice(messages, BATCH)]
             # who has just signed them need not check the signatures
-            signed = {(r.id, s, k) for r in records for s, k in zip(r.signatures, (r.author, crowd.keys[r.home]))}
+            signed = {
+                (r.id, s, k) for r in records for s, k in zip(r.signatures, (r.author, crowd.keys[r.home]))
+            }
             assert set(full.records.take(records, signed)) == {"new"}
         for node in nodes:
             node.close()

@@ -13,8 +13,8 @@ from protocol.errors import TheirFault
 from protocol.record import Record
 from protocol.scopes import DAY_S, pair
 from protocol.scopes import coalition as coalition_scope
-from sync import exchange as limits
 from sync import credits, frames, passing, sets
+from sync import exchange as limits
 from sync.exchange import Exchange, Window
 from sync.frames import read_frame, write_frame
 from sync.sets import SetKey
