@@ -21,15 +21,14 @@ from typing import Literal
 from node.store import aside, database, erasures, known
 from node.store.aside import returning, set_aside
 from node.store.quota import Slots, slot_of
-from node.store.reading import Reading
-from node.store.sets import Indexes, set_of
-from node.store.words import Lingering, merge_if_small
+from node.store.rows import Rows
+from node.store.words import merge_if_small
 from node.views import in_search_index, rebuild, refresh, refresh_accounts
 from protocol.errors import TheirFault
 from protocol.judge import Checked, Known, judge
 from protocol.kinds.accounts import Accounts
 from protocol.kinds.erasure import erased_thing
-from protocol.kinds.table import KINDS, refers_to
+from protocol.kinds.table import KINDS
 from protocol.record import Record, parse
 from protocol.scopes import COALITION, DAY_S, scope_bytes
 from sync.index import RangeIndex
@@ -51,19 +50,16 @@ class Added:
     record: Record | None = None
 
 
-class Records(Reading):
+class Records(Rows):
     """The records of one node and the sets they form."""
 
     def __init__(self, connection: sqlite3.Connection, today: Callable[[], int]) -> None:
         super().__init__(connection)
         self.today = today
         self.now: Callable[[], int] = lambda: today() * DAY_S
-        self.lingering = Lingering()
-        self._own_home = b""
         self.on_new: Callable[[list[Record]], None] = lambda records: None
         self.on_known: Callable[[], None] = lambda: None
         self.on_own_version: Callable[[Record], None] = lambda record: None  # within the transaction
-        self.indexes = Indexes(connection)
         self._known: Known | None = None
         self._known_day = -1
         self._refused: OrderedDict[bytes, str] = OrderedDict()
@@ -80,11 +76,11 @@ class Records(Reading):
     @property
     def own_home(self) -> bytes:
         """The id of this neighborhood, b"" before set-up."""
-        return self._own_home
+        return self.indexes.own_home
 
     @own_home.setter
     def own_home(self, home: bytes) -> None:
-        self._own_home = self.indexes.own_home = home
+        self.indexes.own_home = home
         self.forget()
 
     @property
@@ -167,8 +163,7 @@ class Records(Reading):
 
     def _add(self, record: Record, digest: bytes, checked: Checked) -> Added:
         alone = self._is_alone(record)
-        held = [] if alone else self._held(record)
-        status = next((status for record_id, _, status in held if record_id == record.id), None)
+        status = None if alone else self._status(record.id)
         if status == 0:
             return Added("held", "", record)
         judgement = judge(record, self.known, checked)
@@ -192,24 +187,9 @@ class Records(Reading):
                     self._pending.popitem(last=False)
             return Added("not_now", judgement.code, record)
         if self.connection.in_transaction:
-            return self._enter(record, held, alone)
+            return self._enter(record, alone)
         with self.transaction():
-            return self._enter(record, held, alone)
-
-    def _is_alone(self, record: Record) -> bool:
-        """Whether nothing is held of a record's thing, nor anything that speaks of it: so with most records."""
-        found = self.connection.execute(
-            "SELECT 1 FROM records WHERE thing = ?1 UNION ALL SELECT 1 FROM records WHERE refers = ?1"
-            " UNION ALL SELECT 1 FROM records WHERE erases = ?1 LIMIT 1",
-            (record.thing,),
-        )
-        return found.fetchone() is None
-
-    def _held(self, record: Record) -> list[tuple[bytes, int, int]]:
-        """(id, edit, status) of what is held of a record's thing, the record itself among them."""
-        return self.connection.execute(
-            "SELECT id, edit, status FROM records WHERE thing = ?", (record.thing,)
-        ).fetchall()
+            return self._enter(record, alone)
 
     def _refuse(self, digest: bytes, code: str) -> Added:
         self._refused[digest] = code
@@ -217,31 +197,26 @@ class Records(Reading):
             self._refused.popitem(last=False)
         return Added("never", code)
 
-    def _enter(self, record: Record, held: list[tuple[bytes, int, int]], alone: bool) -> Added:
+    def _enter(self, record: Record, alone: bool) -> Added:
         kind = KINDS.get(record.kind)
         speaks_of_accounts = kind is not None and kind.group in ("accounts", "roster")
         if speaks_of_accounts and (self._accounts is not None or not self._accounts_before):
             self._accounts_before.append(self.accounts)  # rows may have been written by it
         erases = erased_thing(record)
         thing = erases if erases is not None else record.thing
-        every_mark = [] if alone and erases is None else self._every_mark(record)
-        marks = [(by_home, mark_id) for by_home, mark_id, status in every_mark if status == 0]
-        if (
-            erases is None and every_mark and not marks
-        ):  # over the quota: it comes first, if there is room now
+        alone = alone and erases is None
+        marks = [] if alone else self._marks(record)
+        if erases is None and not (alone or marks):  # one that was over the quota comes first, if it fits now
             for message in aside.marks_waiting(self.connection, thing):
                 self.add(message)
-            marks, held = self._marks(record), self._held(record)
+            marks = self._marks(record)
         if erases is None and marks:
             return Added("erased", "erased", record)
         # The author's own mark comes first: it stays when the home changes keys, a home's does not.
         if erases is not None and any(mark < (record.by_home, record.id) for mark in marks):
             return Added("superseded", "superseded", record)
         if erases is None:
-            better = any(
-                status == 0 and (edit, record_id) > (record.edit, record.id)
-                for record_id, edit, status in held
-            )
+            better = not alone and self._has_better(record)
             if record.home == self.own_home:
                 self.on_own_version(record)
             if better:
@@ -253,11 +228,11 @@ class Records(Reading):
                 self._wait_aside(record)
             return Added("not_now", "over_quota", record)
         gone: list[Record] = []
-        if held:
+        if not alone:
             gone += self._delete("id = ?", (record.id,))  # its copy kept aside, signed with another key
         if erases is not None:
             gone += self._delete("thing = ? OR erases = ?", (thing, thing))
-        elif held:
+        elif not alone:
             gone += self._delete("thing = ? AND (edit, id) < (?, ?)", (thing, record.edit, record.id))
         if record.kind == "standing":
             for other in self._other_standing(record, "thing > ?"):
@@ -278,70 +253,6 @@ class Records(Reading):
         if kind is not None and kind.group in ("keys", "roster"):
             self.known_changed()
         return Added("new", "", record)
-
-    def _marks(self, record: Record) -> list[tuple[bool, bytes]]:
-        """The marks held that erase this record's thing: whether the home made it, and the id."""
-        return [(by_home, record_id) for by_home, record_id, status in self._every_mark(record) if not status]
-
-    def _every_mark(self, record: Record) -> list[tuple[bool, bytes, int]]:
-        thing = erased_thing(record) or record.thing
-        rows = self.connection.execute(
-            "SELECT author = home, id, status FROM records WHERE erases = ?", (thing,)
-        )
-        return [(bool(by_home), record_id, status) for by_home, record_id, status in rows]
-
-    def _insert(self, record: Record, status: int) -> None:
-        erases = erased_thing(record)
-        expires = record.expires
-        self.connection.execute(
-            "INSERT INTO records"
-            " (id, thing, kind, scope, author, home, created, expires, edit, erases, refers,"
-            " slot, home_key, status, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.id,
-                record.thing,
-                record.kind,
-                scope_bytes(record.scope),
-                record.author,
-                record.home,
-                record.created,
-                expires,
-                record.edit,
-                erases,
-                refers_to(record),
-                slot_of(record),
-                record.home_key,
-                status,
-                record.message,
-            ),
-        )
-        if status == 0:
-            self.indexes.insert(set_of(record, self.own_home), record.created, record.id)
-
-    def _other_standing(self, record: Record, which: str) -> list[bytes]:
-        """Ids of standings of the same post under another thing. A post has one: the lowest thing."""
-        place = (scope_bytes(record.scope), record.home, slot_of(record), record.thing)
-        rows = self.connection.execute(
-            "SELECT id FROM records WHERE scope = ? AND home = ? AND slot = ? AND kind = 'standing'"
-            f" AND erases IS NULL AND status = 0 AND {which}",
-            place,
-        )
-        return [row[0] for row in rows]
-
-    def _delete(self, where: str, arguments: tuple[object, ...]) -> list[Record]:
-        """Delete records; gives those that were in their sets: their views are to be refreshed."""
-        rows = self.connection.execute(
-            f"SELECT status, home_key, message FROM records WHERE {where}", arguments
-        ).fetchall()
-        gone = []
-        for status, home_key, message in rows:
-            record = parse(message).with_home_key(home_key)
-            if status == 0:
-                gone.append(record)
-                self.indexes.remove(set_of(record, self.own_home), record.created, record.id)
-            self.connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
-        self.lingering.rows += len(rows)
-        return gone
 
     def _within_quota(self, record: Record) -> bool:
         """Make room by the coalition's quota; False where the record itself is over it."""
