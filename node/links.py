@@ -26,7 +26,7 @@ from protocol.invite import Invite
 from protocol.judge import read_checked
 from protocol.kinds.keys import build_chain
 from protocol.record import Record
-from sync import engine as events
+from sync import events
 from sync.addresses import may_call, up_interfaces
 from sync.channel import public_key as noise_public_key
 from sync.discovery import Discovery, Sighting

@@ -99,7 +99,7 @@ class Record:
         return self.author == self.home
 
     def with_home_key(self, key: bytes) -> Record:
-        """The same record, with the key of its neighborhood filled in. (`replace` takes four times as long.)"""
+        """The same record, with the key of its neighborhood filled in."""
         return Record(
             self.message,
             self.payload,

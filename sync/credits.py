@@ -1,8 +1,8 @@
 """Credits: how much one side may have on its way to the other before that says `taken`.
 
-Each side says in hello what it takes at once: records in a batch, batches, and bytes together. So a peer that is
-slow, or that lets the records of one neighborhood wait, holds up nobody but itself, and what waits for it is
-bounded at both ends.
+Each side says in hello what it takes at once: records in a batch, batches, and bytes together. So a peer that
+is slow, or that lets the records of one neighborhood wait, holds up nobody but itself, and what waits for it
+is bounded at both ends.
 """
 
 from __future__ import annotations

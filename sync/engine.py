@@ -9,167 +9,39 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from protocol.errors import TheirFault
-from protocol.judge import Checked
 from protocol.record import Record
-from sync.intake import Intake, Turn
+from sync.events import (
+    Call,
+    Changed,
+    Close,
+    Connected,
+    Dial,
+    DialFailed,
+    Effect,
+    Event,
+    FrameIn,
+    Join,
+    Joined,
+    LinkDown,
+    LinkId,
+    LinkUp,
+    NewRecords,
+    Renewed,
+    Seen,
+    Send,
+    TakeTurn,
+    Tick,
+)
+from sync.intake import Intake
 from sync.peers import Peers
 from sync.port import Port
 from sync.session import Session
+from sync.streaming import Streams
 
 LINKS_MAX = 64
 STRANGERS_MAX = 16  # links with neighborhoods that share nothing with us yet
-
-LinkId: TypeAlias = int
-
-
-@dataclass(frozen=True, slots=True)
-class LinkUp:
-    """A handshake succeeded."""
-
-    link: LinkId
-    home: bytes
-    initiator: bool
-    handshake_hash: bytes
-    invite_id: bytes | None = None
-    node_key: bytes = b""  # with which the other side proved who it is
-
-
-@dataclass(frozen=True, slots=True)
-class LinkDown:
-    """A link is over: with the code of whoever ended it, or "" where the line just broke."""
-
-    link: LinkId
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FrameIn:
-    link: LinkId
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class TakeTurn:
-    """Records that waited go through the door. `checked`: signatures on them that were found right."""
-
-    turn: Turn
-    checked: Checked = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class DialFailed:
-    home: bytes | None
-    invite_id: bytes | None
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewRecords:
-    """Records entered the store: made here, or come over a link or in a parcel."""
-
-    records: list[Record]
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """Coalitions, rosters, approvals or addresses changed. `home`: call this one at once."""
-
-    home: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A node that says it is `home` was seen nearby."""
-
-    home: bytes
-    addresses: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """A coordinator entered an invitation."""
-
-    addresses: tuple[str, ...]
-    home: bytes
-    invite_id: bytes
-    psk: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A coordinator typed an address without knowing who is there."""
-
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class Renewed:
-    """Our own key was replaced: who greeted us under the earlier one is to greet us again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    pass
-
-
-Event: TypeAlias = (
-    LinkUp
-    | LinkDown
-    | FrameIn
-    | TakeTurn
-    | DialFailed
-    | NewRecords
-    | Changed
-    | Seen
-    | Join
-    | Call
-    | Renewed
-    | Tick
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    link: LinkId
-    frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    link: LinkId
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """Call an address; `expected` is who must answer, None where the coordinator typed an address."""
-
-    address: str
-    expected: bytes | None
-    invite: tuple[bytes, bytes] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """An invitation led somewhere, or, with no coalition, it did not and `code` says why."""
-
-    invite_id: bytes
-    coalition: bytes | None
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The neighborhoods with a working link changed."""
-
-    homes: frozenset[bytes]
-
-
-Effect: TypeAlias = Send | Close | Dial | Joined | Connected
 
 
 class Engine:
@@ -180,6 +52,7 @@ class Engine:
         self.chance = chance
         self.peers = Peers()
         self.intake = Intake()
+        self.streams = Streams()
         self.prompt = True  # records go through the door within `handle`; a runner takes turns by itself
         self.sessions: dict[LinkId, Session] = {}
         self.joining: dict[bytes, list[str]] = {}
@@ -277,8 +150,7 @@ class Engine:
         if event.initiator and event.invite_id is not None:
             invite_id = event.invite_id
             session.joined = lambda coalition: self._has_joined(invite_id, coalition)
-        passing = session.exchange.passing
-        passing.intake, passing.link, passing.prompt = self.intake, event.link, False
+        session.exchange.passing.on_engine(event.link, self.intake, self.streams)
         self.sessions[event.link] = session
         self._send(event.link, session.begin())
 
@@ -300,7 +172,7 @@ class Engine:
             same_dialer = session.initiator == event.initiator
             if same_dialer or event.invite_id is not None or dialer == min(self.port.home, event.home):
                 del self.sessions[link]
-                self.intake.drop(link)
+                self._forget(link)
                 self._effects.append(Close(link, "duplicate_link"))
             else:
                 self._effects.append(Close(event.link, "duplicate_link"))
@@ -315,7 +187,7 @@ class Engine:
 
     def _down(self, link: LinkId, code: str, now: float) -> None:
         session = self.sessions.pop(link, None)
-        self.intake.drop(link)
+        self._forget(link)
         if session is None:
             return
         if session.invite_id is not None and session.initiator:
@@ -336,6 +208,10 @@ class Engine:
             return
         if not greeted:
             self.peers.linked(session.peer)
+
+    def _forget(self, link: LinkId) -> None:
+        self.intake.drop(link)
+        self.streams.down(link)
 
     def _take_turn(self, event: TakeTurn, now: float) -> None:
         link = event.turn.link

@@ -88,18 +88,21 @@ class Exchange:
             if state.busy_since is not None and now - state.busy_since > PATIENCE_S:
                 state.busy_since = None
                 state.next_compare = now
-            if self.comparer and state.busy_since is None and now >= state.next_compare:
+            if self.comparer and state.busy_since is None and now >= self._due(key, state):
                 out.append(self._compare(key, state, now))
         return out + self.passing.tick(now)
 
     def next_due(self) -> float:
         """When `tick` has something to do."""
         times = [
-            s.next_compare if s.busy_since is None else s.busy_since + PATIENCE_S
-            for s in self.sets.values()
+            self._due(key, state) if state.busy_since is None else state.busy_since + PATIENCE_S
+            for key, state in self.sets.items()
             if self.comparer
         ]
         return min(*times, self.passing.next_due(), float("inf"))
+
+    def _due(self, key: SetKey, state: SetState) -> float:
+        return max(state.next_compare, self.passing.streaming.busy.get(key, 0.0))
 
     # comparing
 
@@ -132,7 +135,8 @@ class Exchange:
                 self.port.in_step(key, self.peer)
                 return [write_frame(frames.SAME, wire), *self.passing.want_aside(key)]
             state.index = index
-            return [write_frame(frames.DIFFERS, wire), *self.passing.want_aside(key)]
+            asked = self.passing.streaming.ask(key, len(index), now)
+            return [*asked, write_frame(frames.DIFFERS, wire), *self.passing.want_aside(key)]
         if state is None:
             return []
         if kind == frames.RECONCILE:
@@ -161,9 +165,20 @@ class Exchange:
         state.busy_since = now
         if kind == frames.DIFFERS:
             state.index = self._index(key)
+            asked = self.passing.streaming.ask(key, len(state.index), now)
+            if asked:  # compared when that is through
+                self._finished(state, now)
+                return [*asked, *self.passing.want_aside(key)]
             opening = Reconciler(state.index, NEGENTROPY_FRAME_MAX_BYTES).initiate()
             return [write_frame(frames.RECONCILE, wire, opening), *self.passing.want_aside(key)]
         return self._step(wire, state, fields[1], now)
+
+    def on_stream(self, kind: int, fields: list[Any], now: float) -> list[bytes]:
+        """A set is streamed. What was being compared of it is of no use any more. Raises TheirFault."""
+        state = self.sets.get(frames.read_set(fields[0], self.peer))
+        if kind == frames.STREAM and self.comparer and state is not None and state.busy_since is not None:
+            self._finished(state, now)
+        return self.passing.on_stream(kind, fields, now)
 
     def _step(self, wire: list[Any], state: SetState, message: bytes, now: float) -> list[bytes]:
         if state.index is None:

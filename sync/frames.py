@@ -45,6 +45,7 @@ TEXT_MAX = 500
     ASIDE_WANTED,
     ASIDE_GIVEN,
 ) = range(21)
+STREAM, STREAMED = 25, 26
 
 _SET_NAMES = ("roster", "coalition", "pair")
 
@@ -92,6 +93,14 @@ def _set(value: Any) -> bool:
 
 def _fingerprint(value: Any) -> bool:
     return type(value) is bytes and len(value) == 16
+
+
+def _point(value: Any) -> bool:
+    return type(value) is list and len(value) == 2 and _number(value[0]) and _hash(value[1])
+
+
+def _point_or_end(value: Any) -> bool:
+    return value == [] or _point(value)
 
 
 def _messages(value: Any) -> bool:
@@ -149,6 +158,8 @@ _SHAPES: dict[int, tuple[Callable[[Any], bool], ...]] = {
     KEYS_GIVEN: (_key_records,),
     ASIDE_WANTED: (_set, _number),
     ASIDE_GIVEN: (_set, _messages, _number),
+    STREAM: (_set, _point),
+    STREAMED: (_set, _number, _messages, _point_or_end),
 }
 
 

@@ -1,10 +1,10 @@
 """The intake: records from all links wait here for the door, and go through it in fair turns.
 
-A turn is of one link, and the links take turns; within it so are the neighborhoods whose records they are, and
-their authors. Key and roster records go before the others of their link. Above a rate, a neighborhood's or an
-author's records, or those of a link that brings much that is of no use, are not refused: they stay where they
-are until the rate allows for them, and everybody else's go first. The batch that brought them is not said to
-be `taken` until then, so the sender's credits bound what waits.
+A turn is of one link, and the links take turns; within it so do the neighborhoods whose records they are, and
+their authors. Key and roster records go before the others of their link. Above a rate, a neighborhood's or
+an author's records, or those of a link that brings much of no use, are not refused: they stay where they are
+until the rate allows for them, and everybody else's go first. The batch that brought them is not said to be
+`taken` until then, so the sender's credits bound what waits.
 
 A batch beyond those credits is left out whole and unanswered: it comes again by comparison.
 """

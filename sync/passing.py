@@ -2,8 +2,8 @@
 
 What the other lacks and what is new goes into the outbox; what we lack is asked for by `want`. A set that has
 been compared is live (exchange.py): new records of it are passed on at once, small ones whole, large ones by
-`have`. Records travel in numbered batches, as many as credits allow for before the first is `taken` (credits.py). What
-comes waits its turn for the door (intake.py).
+`have`. Records travel in numbered batches, as many as credits allow for before one is `taken` (credits.py).
+What comes waits its turn for the door (intake.py).
 
 Who has lost everything gets back what it signed with an earlier key, which is in no set: once a set has
 been compared, aside_wanted(from 0)  ->  aside_given(records, where to go on), until that is 0.
@@ -25,6 +25,7 @@ from sync.frames import write_frame
 from sync.intake import Intake, Turn
 from sync.port import Port, Taken
 from sync.sets import COMPARE_SOON_S, SetKey, SetState
+from sync.streaming import Streaming, Streams
 
 INLINE_MAX_BYTES = 2_048
 OUTBOX_MAX = 200_000  # ids that wait to be sent; beyond it they are dropped and the sets compared again
@@ -41,11 +42,20 @@ class Passing:
     outbox: dict[bytes, None] = field(default_factory=dict)
     credits: Credits = field(default_factory=Credits)
     intake: Intake = field(default_factory=Intake)  # the engine's, shared by all links
+    streaming: Streaming = field(init=False)
     link: int = 0  # our number for this link
     prompt: bool = True  # nobody else takes turns for us
     aside: dict[SetKey, int] = field(default_factory=dict)  # from where we asked; -1: all has come
     never: int = 0
     received: int = 0
+
+    def __post_init__(self) -> None:
+        self.streaming = Streaming(self.port, self.credits, self.sets)
+
+    def on_engine(self, link: int, intake: Intake, streams: Streams) -> None:
+        """What all links of an engine share; it takes turns for us."""
+        self.link, self.intake, self.prompt = link, intake, False
+        self.streaming.link, self.streaming.streams = link, streams
 
     @property
     def in_flight(self) -> dict[int, float]:
@@ -92,7 +102,7 @@ class Passing:
                 break
             number = self.credits.spend(size, now)
             out.append(write_frame(frames.RECORDS, number, messages))
-        return out
+        return out + self.streaming.send(now)
 
     def announce(self, records: Iterable[Record], now: float) -> list[bytes]:
         """Pass on what is new here, where it belongs to a live set."""
@@ -148,9 +158,23 @@ class Passing:
         if batch is None:
             return []
         self._count(Taken(0, batch.unreadable), now)
-        if not batch.left:
-            return [write_frame(frames.TAKEN, number)]
-        return self._take_turns(now)
+        return self._taken([] if batch.left else [number], now) + self._take_turns(now)
+
+    def on_stream(self, kind: int, fields: list[Any], now: float) -> list[bytes]:
+        """The other side asks for a set in order, or sends one. Raises TheirFault."""
+        key = frames.read_set(fields[0], self.peer)
+        if key not in self.sets:
+            return []
+        if kind == frames.STREAM:
+            self.streaming.begin(key, fields[1], now)
+            return self.send(now)
+        _, number, messages, until = fields
+        return self.on_records(number, messages, now) if self.streaming.came(key, number, until, now) else []
+
+    def _taken(self, numbers: list[int], now: float) -> list[bytes]:
+        for number in numbers:
+            self.streaming.taken(number, now)
+        return [write_frame(frames.TAKEN, number) for number in numbers]
 
     def _take_turns(self, now: float) -> list[bytes]:
         out = []
@@ -163,7 +187,7 @@ class Passing:
         taken = self.port.take(turn.records, self.peer, checked)
         over = self.intake.done(turn, len(turn.records) - taken.new, now)
         self._count(taken, now)
-        return [write_frame(frames.TAKEN, number) for number in over]
+        return self._taken(over, now)
 
     def _count(self, taken: Taken, now: float) -> None:
         self.received += taken.new

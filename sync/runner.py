@@ -17,7 +17,7 @@ import aiohttp
 from aiohttp import web
 
 from protocol.errors import Fault
-from sync import engine as events
+from sync import events
 from sync.addresses import client_session
 from sync.engine import Engine
 from sync.transport import Link, LocalEnd, dial, serve

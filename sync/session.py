@@ -23,13 +23,14 @@ from typing import Any
 
 from protocol.errors import TheirFault
 from protocol.record import Record
-from sync import credits, frames
+from sync import credits, frames, streaming
 from sync.exchange import Exchange, Window
 from sync.frames import write_frame
 from sync.limits import TokenBucket
 from sync.port import Port
 from sync.sets import SetKey
 
+FEATURES = (streaming.FEATURE,)  # what a node can do beyond the first version
 HELLO_TIMEOUT_S = 15.0
 HELLO_AGAIN_S = 600.0  # between two later hellos; two unset clocks could follow each other back and forth
 IDLE_STRANGER_S = 60.0  # a link that serves nothing is closed after this
@@ -56,6 +57,7 @@ class Session:
     invite_id: bytes | None
     since: float
     node_key: bytes = b""  # with which the peer greeted us
+    features: tuple[str, ...] = FEATURES  # named in hello
     exchange: Exchange = field(init=False)
     hello: dict[int, Any] | None = None
     their_blinds: frozenset[bytes] = frozenset()
@@ -79,7 +81,7 @@ class Session:
         self.said_day = port.today(), port.floor()
         said = {
             1: frames.VERSIONS,
-            2: [],
+            2: list(self.features),
             3: self.said_day[0],
             4: self.said_day[1],
             5: port.name,
@@ -135,6 +137,8 @@ class Session:
             return self._on_welcome(fields[0], fields[1], now)
         if kind in (frames.ASIDE_WANTED, frames.ASIDE_GIVEN):
             return self.exchange.passing.on_aside(kind, fields, now)
+        if kind in (frames.STREAM, frames.STREAMED):
+            return self.exchange.on_stream(kind, fields, now)
         if kind == frames.KEYS_WANTED:
             return self._on_keys_wanted(fields[0])
         if kind == frames.KEYS_GIVEN:
@@ -153,7 +157,7 @@ class Session:
         """Records and the word that ours are taken are bounded by credits: no rate of frames ends a link."""
         if kind == frames.TAKEN:
             return fields[0] in self.exchange.passing.in_flight
-        return kind == frames.RECORDS
+        return kind in (frames.RECORDS, frames.STREAMED)
 
     def tick(self, now: float) -> list[bytes]:
         """What is due. Raises TheirFault where the other side is silent or the link serves nothing."""
@@ -203,6 +207,7 @@ class Session:
         if not set(frames.VERSIONS) & set(said[1]):
             raise TheirFault("no_common_version")
         self._take_day(said)
+        self.exchange.passing.streaming.spoken = streaming.FEATURE in {*self.features} & {*said[2]}
         self.exchange.passing.take_limits(*said.get(7, [])[:3])
         self.port.heard(self.peer, said[5])
         self.port.day_of_peer(self.peer, said[3])

@@ -1,8 +1,8 @@
 """Taking turns: what the engine's intake holds goes through the door a few records at a time.
 
 The page has its turns in between, and what would hold it up is done beside it, in threads: working out ahead
-which signatures are right, and waiting for the disk. What follows from a turn, above all that the sender is told
-`taken`, leaves only when the records are on the disk.
+which signatures are right, and waiting for the disk. What follows from a turn, above all that the sender is
+told `taken`, leaves only when the records are on the disk.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 from protocol.judge import Checked
 from protocol.record import Record
-from sync import engine as events
+from sync import events
 from sync.engine import Engine
 
 log = logging.getLogger("barnraise.links")

@@ -1,8 +1,8 @@
 """What SQLite would make everybody wait for, done in threads: reaching the disk, and emptying the log.
 
-Records from peers are committed with synchronous=NORMAL: a power cut may lose the last of them, and no more.
-`keep` then waits for the disk beside the event loop, and only after that the sender hears that they were taken.
-A person's own act is committed with synchronous=FULL, as ever, which takes along all that was written before it.
+Records from peers are committed with synchronous=NORMAL: a power cut may lose the last of them, no more.
+`keep` then waits for the disk beside the event loop, and only after that the sender hears that they were
+taken. A person's own act is committed with synchronous=FULL, which takes along all that was written before.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Rows(Reading):
         self.lingering = Lingering()
 
     def _is_alone(self, record: Record) -> bool:
-        """Whether nothing is held of a record's thing, nor anything that speaks of it: so with most that come."""
+        """Whether nothing is held of a record's thing, nor anything that speaks of it. So it is with most."""
         found = self.connection.execute(
             "SELECT 1 FROM records WHERE thing = ?1 UNION ALL SELECT 1 FROM records WHERE refers = ?1"
             " UNION ALL SELECT 1 FROM records WHERE erases = ?1 LIMIT 1",

@@ -100,7 +100,11 @@ class Region:
             records = [parse(message) for message in islice(messages, BATCH)]
             # who has just signed them need not check the signatures
             signed = {
-                (r.id, s, k) for r in records for s, k in zip(r.signatures, (r.author, crowd.keys[r.home]))
+                (record.id, signature, key)
+                for record in records
+                for signature, key in zip(
+                    record.signatures, (record.author, crowd.keys[record.home]), strict=True
+                )
             }
             assert set(full.records.take(records, signed)) == {"new"}
         for node in nodes:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from protocol import introduction
 from protocol.errors import SENTENCES, TheirFault
-from sync import engine as events
+from sync import events
 from sync.channel import public_key as noise_public_key
 from sync.engine import Engine
 from sync.frames import FRAME_SIZE_MAX_BYTES

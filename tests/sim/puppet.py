@@ -8,8 +8,7 @@ from typing import Any
 from protocol import introduction
 from protocol.judge import read_checked
 from protocol.kinds.keys import build_chain
-from sync import engine as events
-from sync import frames
+from sync import events, frames
 from sync.channel import public_key as noise_public_key
 from sync.frames import read_frame, write_frame
 from sync.transport import LocalEnd

@@ -32,7 +32,7 @@ from protocol.invite import Invite, read_invite
 from protocol.kinds.roster import Assent, Epoch
 from protocol.scopes import coalition as coalition_scope
 from protocol.scopes import day_of
-from sync import engine as events
+from sync import events
 from sync.discovery import Sighting
 from tests.sim.network import Network, SimRunner
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from protocol.record import Record
-from sync import engine as events
-from sync import frames
-from sync.engine import LINKS_MAX, STRANGERS_MAX, Close, Connected, Dial, Effect, Engine, Joined, LinkUp, Send
+from sync import events, frames
+from sync.engine import LINKS_MAX, STRANGERS_MAX, Engine
+from sync.events import Close, Connected, Dial, Effect, Joined, LinkUp, Send
 from sync.frames import read_frame, write_frame
 from tests.protocol.helpers import TODAY, Neighborhood
 from tests.sync.memory_port import MemoryPort
