@@ -37,7 +37,7 @@ from sync.events import (
 from sync.intake import Intake
 from sync.peers import Peers
 from sync.port import Port
-from sync.session import Session
+from sync.session import FEATURES, Session
 from sync.streaming import Streams
 
 LINKS_MAX = 64
@@ -53,6 +53,7 @@ class Engine:
         self.peers = Peers()
         self.intake = Intake()
         self.streams = Streams()
+        self.features = FEATURES
         self.prompt = True  # records go through the door within `handle`; a runner takes turns by itself
         self.sessions: dict[LinkId, Session] = {}
         self.joining: dict[bytes, list[str]] = {}
@@ -146,6 +147,7 @@ class Engine:
             invite_id=event.invite_id,
             node_key=event.node_key,
             since=now,
+            features=self.features,
         )
         if event.initiator and event.invite_id is not None:
             invite_id = event.invite_id

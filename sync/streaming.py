@@ -65,6 +65,7 @@ class Streaming:
     giving: dict[SetKey, Point] = field(default_factory=dict)  # what we send, and up to where we have
     coming: dict[int, Coming] = field(default_factory=dict)  # batches, until all before them are taken
     busy: dict[SetKey, float] = field(default_factory=dict)  # until when a set is not compared
+    over: set[SetKey] = field(default_factory=set)  # came to their end on this link: compared from then on
     seen: dict[SetKey, Point] = field(default_factory=dict)  # up to where batches came on this link
 
     # being streamed
@@ -72,7 +73,9 @@ class Streaming:
     def ask(self, key: SetKey, count: int, now: float) -> list[bytes]:
         """Ask for a set of which we hold so many, if it should be streamed and nobody does; else nothing."""
         streams = self.streams
-        if not self.spoken or (count > STREAM_BELOW and key not in streams.points):
+        if not self.spoken or key[0] == "roster" or key in self.over:
+            return []
+        if count > STREAM_BELOW and key not in streams.points:
             return []
         if streams.links.get(key, self.link) != self.link:
             return []
@@ -117,6 +120,7 @@ class Streaming:
             self.streams.points.pop(key, None)
             self.streams.links.pop(key, None)
             self.busy.pop(key, None)
+            self.over.add(key)
 
     # streaming
 
