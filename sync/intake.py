@@ -23,9 +23,12 @@ from sync.limits import TokenBucket
 AT_ONCE_MAX = 64  # records through the door in one turn: one transaction, and what holds up the page
 IN_A_ROW_MAX = 10  # of one author, before it is the next one's turn
 WAITING_MAX_BYTES = 8_388_608  # over all links
-HOME_PER_S, HOME_AT_ONCE_MAX = 100.0, 4_000
-AUTHOR_PER_S, AUTHOR_AT_ONCE_MAX = 50.0, 2_000
-USELESS_PER_S, USELESS_AT_ONCE_MAX = 100.0, 4_000  # records of one link that were not new
+HOME_PER_S = 100.0
+HOME_AT_ONCE_MAX = 4_000
+AUTHOR_PER_S = 50.0
+AUTHOR_AT_ONCE_MAX = 2_000
+USELESS_PER_S = 100.0  # records of one link that were not new
+USELESS_AT_ONCE_MAX = 4_000
 RATES_MAX = 1_000  # neighborhoods and authors per peer whose rates are remembered; the longest quiet leave
 PEERS_MAX = 200  # the same for peers
 
@@ -56,10 +59,13 @@ class _Home:
     not_before: float = 0.0
 
 
-class _Rates:
-    """How much came from one peer lately."""
+class Peer:
+    """What came from one peer: how fast lately, and what became of it since this node started."""
 
     def __init__(self) -> None:
+        self.received = 0  # records that were new
+        self.skipped = 0  # records that can never be right
+        self.left_out = 0  # batches beyond what it may have waiting
         self.useless = TokenBucket(USELESS_PER_S, USELESS_AT_ONCE_MAX)
         self._buckets: dict[bytes, TokenBucket] = {}
 
@@ -85,7 +91,7 @@ class _Rates:
 
 @dataclass(slots=True)
 class _Link:
-    rates: _Rates
+    peer: Peer
     batches: dict[int, Batch] = field(default_factory=dict)
     lanes: tuple[dict[bytes, _Home], dict[bytes, _Home]] = field(default_factory=lambda: ({}, {}))
     size_bytes: int = 0
@@ -98,18 +104,17 @@ class Intake:
 
     links: dict[int, _Link] = field(default_factory=dict)
     size_bytes: int = 0
-    left_out: int = 0  # batches
-    _peers: dict[bytes, _Rates] = field(default_factory=dict)
+    peers: dict[bytes, Peer] = field(default_factory=dict)
 
     def put(self, link: int, peer: bytes, number: int, messages: list[bytes]) -> Batch | None:
         """Take up a batch. None where it goes beyond what its link may have waiting: it is left out."""
         here = self.links.get(link)
         if here is None:
-            here = self.links[link] = _Link(self._rates(peer))
+            here = self.links[link] = _Link(self.peer(peer))
         size = sum(map(len, messages))
         over = len(here.batches) >= BATCHES_IN_FLIGHT_MAX or here.size_bytes >= BYTES_IN_FLIGHT_MAX
         if over or self.size_bytes + size > WAITING_MAX_BYTES or number in here.batches:
-            self.left_out += 1
+            here.peer.left_out += 1
             return None
         batch = Batch(link, number, size)
         for message in messages:
@@ -131,12 +136,13 @@ class Intake:
             self.size_bytes += size
         return batch
 
-    def _rates(self, peer: bytes) -> _Rates:
-        rates = self._peers.pop(peer, None) or _Rates()
-        self._peers[peer] = rates
-        if len(self._peers) > PEERS_MAX:
-            del self._peers[next(iter(self._peers))]
-        return rates
+    def peer(self, home: bytes) -> Peer:
+        """What is remembered of a peer."""
+        found = self.peers.pop(home, None) or Peer()
+        self.peers[home] = found
+        if len(self.peers) > PEERS_MAX:
+            del self.peers[next(iter(self.peers))]
+        return found
 
     def turn(self, now: float) -> Turn | None:
         """The next records for the door, or None where nothing may go now."""
@@ -146,12 +152,12 @@ class Intake:
             del self.links[number]  # to the end of the row
             self.links[number] = link
             for lane in link.lanes:
-                found = self._from_lane(lane, link.rates, now)
+                found = self._from_lane(lane, link.peer, now)
                 if found:
                     return Turn(number, [record for record, _ in found], [batch for _, batch in found])
         return None
 
-    def _from_lane(self, lane: dict[bytes, _Home], rates: _Rates, now: float) -> list[tuple[Record, Batch]]:
+    def _from_lane(self, lane: dict[bytes, _Home], peer: Peer, now: float) -> list[tuple[Record, Batch]]:
         found: list[tuple[Record, Batch]] = []
         going = True
         while going and len(found) < AT_ONCE_MAX:
@@ -161,7 +167,7 @@ class Intake:
                 if home.not_before > now:
                     continue
                 del lane[home_id]
-                taken = self._from_home(home, home_id, rates, AT_ONCE_MAX - len(found), now)
+                taken = self._from_home(home, home_id, peer, AT_ONCE_MAX - len(found), now)
                 if home.authors:
                     lane[home_id] = home
                 found += taken
@@ -171,13 +177,13 @@ class Intake:
         return found
 
     def _from_home(
-        self, home: _Home, home_id: bytes, rates: _Rates, room: int, now: float
+        self, home: _Home, home_id: bytes, peer: Peer, room: int, now: float
     ) -> list[tuple[Record, Batch]]:
         """Some records of the first author of whom any may go."""
         soonest = float("inf")
         for author in list(home.authors):
             queue = home.authors.pop(author)
-            count, wait = rates.allowed(home_id, author, min(len(queue), room, IN_A_ROW_MAX), now)
+            count, wait = peer.allowed(home_id, author, min(len(queue), room, IN_A_ROW_MAX), now)
             taken = [queue.popleft() for _ in range(count)]
             if queue:
                 home.authors[author] = queue
@@ -198,7 +204,7 @@ class Intake:
                 link.size_bytes -= batch.size_bytes
                 self.size_bytes -= batch.size_bytes
         if link is not None and useless:
-            wait = link.rates.useless.take(useless, now)
+            wait = link.peer.useless.take(useless, now)
             if wait > 0:
                 link.not_before = now + wait
         return over

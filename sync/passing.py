@@ -192,6 +192,9 @@ class Passing:
     def _count(self, taken: Taken, now: float) -> None:
         self.received += taken.new
         self.never += taken.never
+        counts = self.intake.peer(self.peer)
+        counts.received += taken.new
+        counts.skipped += taken.never
         if self.never > NEVER_MAX:
             raise TheirFault("bad_frame", f"Over {NEVER_MAX} records from the other side cannot be right.")
         if taken.new:

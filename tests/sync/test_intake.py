@@ -158,7 +158,7 @@ def test_what_goes_beyond_the_credits_is_left_out_whole() -> None:
     assert intake.put(OTHER, bytes([OTHER]) * 32, 99, [OF_OAK[20].message]) is not None, (
         "others have their own"
     )
-    assert intake.waiting(ONE) == before and intake.left_out == 1
+    assert intake.waiting(ONE) == before and intake.peer(bytes([ONE]) * 32).left_out == 1
 
 
 def test_all_links_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,6 +157,7 @@ FRAMES: list[tuple[int, str, list[Any]]] = [
     (8, "taken", [2**63 - 1]), (9, "have", [[HASH]]), (10, "want", [[]]), (11, "ask", ["Riverbend", "Grüße!"]), (12, "offer", [b"charter", HASH]),
     (13, "join", []), (14, "welcome", [b"charter", HASH]), (15, "not_shared", [[1, HASH], "not a member"]), (16, "shared", [[2]]),
     (17, "keys_wanted", [HASH]), (18, "keys_given", [[b"inception", b"rotation"]]), (19, "aside_wanted", [[2], 0]), (20, "aside_given", [[1, HASH], [b"record"], 7]),
+    (25, "stream", [[1, HASH], [0, bytes(32)]]), (26, "streamed", [[1, HASH], 3, [b"record"], [220_000_000, HASH]]),
 ]
 WRONG: list[tuple[str, str, bytes, str]] = [
     ("no-list", "A frame that is a map.", encode({}), "bad_frame"), ("empty", "A frame that is an empty list.", encode([]), "bad_frame"),
@@ -172,6 +173,8 @@ WRONG: list[tuple[str, str, bytes, str]] = [
     ("hello-with-one-limit", "A hello with one limit instead of two.", encode([0, HELLO | {7: [200]}]), "bad_frame"),
     ("trailing-byte", "A byte behind the frame.", encode([13]) + b"\0", "trailing_bytes"), ("not-deterministic", "The type is written 18 0d.", b"\x81\x18\x0d", "not_deterministic"),
     ("open-length", "A list of open length.", b"\x9f\x0d\xff", "indefinite_length"), ("float", "A float.", b"\x82\x08\xf9\x00\x00", "forbidden_type"),
+    ("stream-from-nowhere", "A stream that is to begin at no point.", encode([25, [2], []]), "bad_frame"),
+    ("streamed-to-a-time", "A streamed whose point has no id.", encode([26, [2], 1, [], [7]]), "bad_frame"),
     ("cut-off", "The frame ends within a text.", encode([11, "Riverbend", "x" * 30])[:-1], "truncated"), ("nothing", "A frame of no bytes.", b"", "truncated"),
     ("nine-levels", "Nine lists inside one another.", b"\x82\x18\x63" + b"\x81" * 8 + b"\x00", "too_deep"),
 ]
