@@ -1,12 +1,16 @@
-"""Figures of taking records in: the door against a bare loop, and a whole node under a bulk load.
+"""Figures of taking records in: the door against a bare loop, and whole nodes with 100,000 records.
 
-Times are the processor's for this process, so that what else the machine does is not counted.
+The ratio is of the processor's time; what two nodes do with each other is timed by the clock on the wall, and
+the remarks say how much of that the processor worked.
 """
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import time
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,11 +20,15 @@ from protocol.judge import check_ahead
 from protocol.record import parse, to_be_signed
 from protocol.signing import verify
 from sync.intake import AT_ONCE_MAX, Intake
+from tests.bench.bulk import Running, region
 from tests.bench.crowd import Crowd
 from tests.bench.figures import Effort, Measured, figure
+from tests.bench.requests import board_times_ms
 from tests.store.helpers import House
 
 RATIO_RECORDS = 10_000
+BULK_RECORDS = 100_000
+BOARD_REQUESTS = 300
 
 
 def _house(crowd: Crowd, folder: str, name: str) -> House:
@@ -99,3 +107,72 @@ def _bare(
                 assert verify(key, signature, message)
             house.connection.execute(record_sql, record)
             house.connection.execute(post_sql, post)
+
+
+# whole nodes: one is loaded from another, and does everything that follows
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A node that was loaded over a link: how that went, and where its data are."""
+
+    how: dict[str, Any]
+    data: Path
+    port: int
+
+
+@cache
+def _loaded() -> Loaded:
+    """Done once for all figures about it."""
+    here = region(BULK_RECORDS)
+    data = here.copy_of_empty()
+    with Running(here.folder / "full", here.full_port), Running(data, here.empty_port, BULK_RECORDS) as node:
+        how = node.loaded()
+    return Loaded(how, data, here.empty_port)
+
+
+@figure("s", goal=20)
+def bulk_100k_records_s(effort: Effort) -> Measured:
+    """An empty node takes in 100,000 records of 50 neighborhoods from another over a link on loopback.
+
+    Both are processes of their own with SQLite on disk. From when the empty one is ready.
+    """
+    how = _loaded().how
+    worked = f"the loaded node worked {how['load_cpu_s']:.1f} s in all its threads"
+    return Measured(round(how["load_s"], 1), None, worked)
+
+
+@figure("ms", goal=50)
+def ingest_loop_stall_ms(effort: Effort) -> Measured:
+    """The longest that the event loop of the loaded node was held meanwhile. The floor: its own work then."""
+    how = _loaded().how
+    return Measured(
+        round(how["held_ms"], 1), round(how["worked_ms"], 1), f"over 50 ms: {how['over_50_ms']} times"
+    )
+
+
+@figure("MB", goal=120)
+def resident_memory_100k_mb(effort: Effort) -> Measured:
+    """What the loaded node has in memory after the load, which is more than after a start."""
+    return Measured(round(_loaded().how["resident_bytes"] / 1e6, 1))
+
+
+@figure("s", goal=2)
+def start_100k_s(effort: Effort) -> Measured:
+    """From starting the process to answering, with 100,000 records; the best of some tries."""
+    loaded = _loaded()
+    times = []
+    for _ in range(max(2, effort.rounds // 2)):
+        with Running(loaded.data, loaded.port) as node:
+            times.append(node.start_s)
+    return Measured(round(min(times), 2))
+
+
+@figure("ms", goal=100)
+def board_p99_100k_ms(effort: Effort) -> Measured:
+    """The board of that node for a member, 20 requests a second, on one core: 99 of 100 are faster."""
+    loaded = _loaded()
+    with Running(loaded.data, loaded.port, core=0) as node:
+        times = asyncio.run(board_times_ms(node.url, BOARD_REQUESTS))
+    times.sort()
+    return Measured(round(times[len(times) * 99 // 100], 1), None, f"median {times[len(times) // 2]:.0f} ms")
