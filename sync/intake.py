@@ -21,6 +21,8 @@ from sync.credits import BATCHES_IN_FLIGHT_MAX, BYTES_IN_FLIGHT_MAX
 from sync.limits import TokenBucket
 
 AT_ONCE_MAX = 64  # records through the door in one turn: one transaction, and what holds up the page
+AMONG_OTHERS_MAX = 8  # the same while other links bring records, too: so nobody waits long for a turn
+OTHERS_S = 5.0  # how long a link that brought something counts among the others
 IN_A_ROW_MAX = 10  # of one author, before it is the next one's turn
 WAITING_MAX_BYTES = 8_388_608  # over all links
 HOME_PER_S = 100.0
@@ -96,6 +98,7 @@ class _Link:
     lanes: tuple[dict[bytes, _Home], dict[bytes, _Home]] = field(default_factory=lambda: ({}, {}))
     size_bytes: int = 0
     not_before: float = 0.0
+    came_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -106,11 +109,12 @@ class Intake:
     size_bytes: int = 0
     peers: dict[bytes, Peer] = field(default_factory=dict)
 
-    def put(self, link: int, peer: bytes, number: int, messages: list[bytes]) -> Batch | None:
+    def put(self, link: int, peer: bytes, number: int, messages: list[bytes], now: float) -> Batch | None:
         """Take up a batch. None where it goes beyond what its link may have waiting: it is left out."""
         here = self.links.get(link)
         if here is None:
             here = self.links[link] = _Link(self.peer(peer))
+        here.came_at = now
         size = sum(map(len, messages))
         over = len(here.batches) >= BATCHES_IN_FLIGHT_MAX or here.size_bytes >= BYTES_IN_FLIGHT_MAX
         if over or self.size_bytes + size > WAITING_MAX_BYTES or number in here.batches:
@@ -151,28 +155,32 @@ class Intake:
                 continue
             del self.links[number]  # to the end of the row
             self.links[number] = link
+            others = any(other.came_at > now - OTHERS_S for other in self.links.values() if other is not link)
+            most = AMONG_OTHERS_MAX if others else AT_ONCE_MAX
             for lane in link.lanes:
-                found = self._from_lane(lane, link.peer, now)
+                found = self._from_lane(lane, link.peer, most, now)
                 if found:
                     return Turn(number, [record for record, _ in found], [batch for _, batch in found])
         return None
 
-    def _from_lane(self, lane: dict[bytes, _Home], peer: Peer, now: float) -> list[tuple[Record, Batch]]:
+    def _from_lane(
+        self, lane: dict[bytes, _Home], peer: Peer, most: int, now: float
+    ) -> list[tuple[Record, Batch]]:
         found: list[tuple[Record, Batch]] = []
         going = True
-        while going and len(found) < AT_ONCE_MAX:
+        while going and len(found) < most:
             going = False
             for home_id in list(lane):
                 home = lane[home_id]
                 if home.not_before > now:
                     continue
                 del lane[home_id]
-                taken = self._from_home(home, home_id, peer, AT_ONCE_MAX - len(found), now)
+                taken = self._from_home(home, home_id, peer, most - len(found), now)
                 if home.authors:
                     lane[home_id] = home
                 found += taken
                 going = going or bool(taken)
-                if len(found) >= AT_ONCE_MAX:
+                if len(found) >= most:
                     break
         return found
 

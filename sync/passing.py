@@ -154,7 +154,7 @@ class Passing:
 
     def on_records(self, number: int, messages: list[bytes], now: float) -> list[bytes]:
         """Records from the other side wait for their turn. Raises TheirFault."""
-        batch = self.intake.put(self.link, self.peer, number, messages)
+        batch = self.intake.put(self.link, self.peer, number, messages, now)
         if batch is None:
             return []
         self._count(Taken(0, batch.unreadable), now)

@@ -72,7 +72,7 @@ class Region:
         ]
         full, empty = nodes
         real = [Real(node.home, "", node.records.known.chains[node.home]) for node in nodes]
-        crowd = Crowd(max(1, -(-self.count // THINGS_EACH)), now_s=int(time.time()), more=real)
+        self.crowd = crowd = Crowd(max(1, -(-self.count // THINGS_EACH)), now_s=int(time.time()), more=real)
         keys = [record for node in nodes for record in node.records.of_home(node.home, "inception")]
         keys += [record for home in crowd.homes for record in home.key_records]
         for node in nodes:

@@ -87,7 +87,7 @@ def ingest_ratio_to_bare_loop(effort: Effort) -> Measured:
 def _by_the_door(house: House, messages: list[bytes]) -> None:
     """As a link does it: from the intake, where they are parsed, with the signatures checked ahead."""
     intake = Intake()
-    intake.put(1, b"", 1, messages)
+    intake.put(1, b"", 1, messages, 0.0)
     while (turn := intake.turn(0.0)) is not None:
         checked = check_ahead(turn.records, house.records.known)
         assert set(house.records.take(turn.records, checked)) == {"new"}

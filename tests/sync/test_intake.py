@@ -31,7 +31,7 @@ OF_HARBOR = posts(HARBOR, 150)
 
 
 def put(intake: Intake, records: list[Record], number: int = 1, link: int = ONE) -> None:
-    batch = intake.put(link, bytes([link]) * 32, number, [record.message for record in records])
+    batch = intake.put(link, bytes([link]) * 32, number, [record.message for record in records], 0.0)
     assert batch is not None and batch.left == len(records)
 
 
@@ -70,6 +70,17 @@ def test_links_take_turns() -> None:
     put(intake, OF_HARBOR, link=ONE)
     put(intake, OF_OAK, link=OTHER)
     assert [turn.link for turn in turns(intake)][:3] == [ONE, OTHER, ONE]
+
+
+def test_turns_are_short_while_others_bring_records_too() -> None:
+    intake = Intake()
+    put(intake, OF_HARBOR, link=ONE)
+    first = intake.turn(0.0)
+    assert first is not None and len(first.records) == limits.AT_ONCE_MAX
+    put(intake, OF_OAK[:1], link=OTHER)
+    assert [len(turn.records) for turn in (intake.turn(1.0), intake.turn(1.0)) if turn] == [8, 1]
+    last = intake.turn(0.1 + limits.OTHERS_S)
+    assert last is not None and len(last.records) == limits.AT_ONCE_MAX
 
 
 def test_neighborhoods_of_one_link_take_turns_and_so_do_authors() -> None:
@@ -132,7 +143,7 @@ def test_to_call_again_gives_no_new_rate(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(taken(intake)) == 20
     intake.drop(ONE)
     assert intake.size_bytes == 0
-    intake.put(3, bytes([ONE]) * 32, 1, [record.message for record in OF_HARBOR[50:]])
+    intake.put(3, bytes([ONE]) * 32, 1, [record.message for record in OF_HARBOR[50:]], 0.0)
     assert taken(intake) == []
 
 
@@ -145,7 +156,8 @@ def test_a_link_that_brings_nothing_new_waits(monkeypatch: pytest.MonkeyPatch) -
     while (turn := intake.turn(0.0)) is not None:
         intake.done(turn, len(turn.records) if turn.link == ONE else 0, 0.0)
         useless.append(turn.link)
-    assert useless.count(OTHER) == 1 and intake.waiting(ONE) > 0
+    assert intake.waiting(OTHER) == 0 and intake.waiting(ONE) > 0
+    assert 50 <= limits.AMONG_OTHERS_MAX * useless.count(ONE) <= 70
     assert intake.turn(10.0) is not None, "delayed, not refused"
 
 
@@ -154,8 +166,8 @@ def test_what_goes_beyond_the_credits_is_left_out_whole() -> None:
     for number in range(BATCHES_IN_FLIGHT_MAX):
         put(intake, OF_OAK[number : number + 1], number)
     before = intake.waiting(ONE)
-    assert intake.put(ONE, bytes([ONE]) * 32, 99, [OF_OAK[20].message]) is None
-    assert intake.put(OTHER, bytes([OTHER]) * 32, 99, [OF_OAK[20].message]) is not None, (
+    assert intake.put(ONE, bytes([ONE]) * 32, 99, [OF_OAK[20].message], 0.0) is None
+    assert intake.put(OTHER, bytes([OTHER]) * 32, 99, [OF_OAK[20].message], 0.0) is not None, (
         "others have their own"
     )
     assert intake.waiting(ONE) == before and intake.peer(bytes([ONE]) * 32).left_out == 1
@@ -165,14 +177,15 @@ def test_all_links_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(limits, "WAITING_MAX_BYTES", 3 * sum(len(r.message) for r in OF_OAK))
     intake = Intake()
     kept = [
-        intake.put(link, bytes([link]) * 32, 1, [record.message for record in OF_OAK]) for link in range(5)
+        intake.put(link, bytes([link]) * 32, 1, [record.message for record in OF_OAK], 0.0)
+        for link in range(5)
     ]
     assert [batch is not None for batch in kept] == [True] * 3 + [False] * 2
 
 
 def test_unreadable_records_hold_up_no_other() -> None:
     intake = Intake()
-    batch = intake.put(ONE, bytes(32), 1, [b"nonsense", OF_OAK[0].message, b""])
+    batch = intake.put(ONE, bytes(32), 1, [b"nonsense", OF_OAK[0].message, b""], 0.0)
     assert batch is not None and (batch.unreadable, batch.left) == (2, 1)
     assert [record.id for record in taken(intake)] == [OF_OAK[0].id]
 
