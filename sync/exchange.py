@@ -25,8 +25,9 @@ from sync.frames import write_frame
 from sync.index import RangeIndex
 from sync.passing import Passing
 from sync.port import Port
-from sync.reconcile import Reconciler
+from sync.reconcile import Reconciler, has_fingerprints
 from sync.sets import COMPARE_SOON_S, PATIENCE_S, SetKey, SetState
+from sync.streaming import STREAM_FROM
 
 NEGENTROPY_FRAME_MAX_BYTES = 60_000
 ROUNDS_MAX = 500
@@ -135,12 +136,13 @@ class Exchange:
                 self.port.in_step(key, self.peer)
                 return [write_frame(frames.SAME, wire), *self.passing.want_aside(key)]
             state.index = index
-            asked = self.passing.streaming.ask(key, len(index), now)
-            return [*asked, write_frame(frames.DIFFERS, wire), *self.passing.want_aside(key)]
+            return [write_frame(frames.DIFFERS, wire), *self.passing.want_aside(key)]
         if state is None:
             return []
         if kind == frames.RECONCILE:
             index = state.index if state.index is not None else self._index(key)
+            if has_fingerprints(fields[1]) and (asked := self.passing.streaming.ask(key, len(index), now)):
+                return asked  # theirs is too large for a list of ids, ours next to nothing
             reply = Reconciler(index, NEGENTROPY_FRAME_MAX_BYTES).respond(fields[1])
             return [write_frame(frames.RECONCILED, wire, reply)]
         if kind == frames.SHARED:
@@ -165,13 +167,9 @@ class Exchange:
         state.busy_since = now
         if kind == frames.DIFFERS:
             state.index = self._index(key)
-            asked = self.passing.streaming.ask(key, len(state.index), now)
-            if asked:  # compared when that is through
-                self._finished(state, now)
-                return [*asked, *self.passing.want_aside(key)]
             opening = Reconciler(state.index, NEGENTROPY_FRAME_MAX_BYTES).initiate()
             return [write_frame(frames.RECONCILE, wire, opening), *self.passing.want_aside(key)]
-        return self._step(wire, state, fields[1], now)
+        return self._step(key, state, fields[1], now)
 
     def on_stream(self, kind: int, fields: list[Any], now: float) -> list[bytes]:
         """A set is streamed. What was being compared of it is of no use any more. Raises TheirFault."""
@@ -180,16 +178,22 @@ class Exchange:
             self._finished(state, now)
         return self.passing.on_stream(kind, fields, now)
 
-    def _step(self, wire: list[Any], state: SetState, message: bytes, now: float) -> list[bytes]:
+    def _step(self, key: SetKey, state: SetState, message: bytes, now: float) -> list[bytes]:
         if state.index is None:
             return []
+        wire = frames.set_on_wire(key)
         state.rounds += 1
         if state.rounds > ROUNDS_MAX:
             raise TheirFault("bad_reconciliation")
         step = Reconciler(state.index, NEGENTROPY_FRAME_MAX_BYTES).reconcile(message)
-        out = self.passing.want(step.need)
         self.passing.queue(step.have)
-        out += self.passing.send(now)
+        out = self.passing.send(now)
+        if len(step.need) >= STREAM_FROM and (
+            asked := self.passing.streaming.ask(key, len(state.index), now)
+        ):
+            self._finished(state, now)  # compared again when that is through
+            return out + asked
+        out += self.passing.want(step.need)
         if step.reply is not None:
             out.append(write_frame(frames.RECONCILE, wire, step.reply))
         else:

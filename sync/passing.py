@@ -150,6 +150,7 @@ class Passing:
     def on_taken(self, number: int, now: float) -> list[bytes]:
         """A batch has arrived."""
         self.credits.regain(number)
+        self.streaming.over_there(number)
         return self.send(now)
 
     def on_records(self, number: int, messages: list[bytes], now: float) -> list[bytes]:

@@ -20,10 +20,11 @@ from sync import frames
 from sync.credits import Credits
 from sync.frames import write_frame
 from sync.port import Port
-from sync.sets import COMPARE_SOON_S, SetKey, SetState
+from sync.sets import SetKey, SetState
 
 FEATURE = "stream"  # in hello
 STREAM_BELOW = 16  # items of a set, up to which its holder asks for all of it in order
+STREAM_FROM = 32  # records that we lack, from which on it is worth it
 STREAM_PATIENCE_S = 60.0  # without a batch, before the set is compared after all
 
 Point: TypeAlias = tuple[int, bytes]
@@ -64,6 +65,7 @@ class Streaming:
     spoken: bool = False  # the other side knows these frames
     giving: dict[SetKey, Point] = field(default_factory=dict)  # what we send, and up to where we have
     coming: dict[int, Coming] = field(default_factory=dict)  # batches, until all before them are taken
+    last: dict[int, SetKey] = field(default_factory=dict)  # the batch that ends what we send
     busy: dict[SetKey, float] = field(default_factory=dict)  # until when a set is not compared
     over: set[SetKey] = field(default_factory=set)  # came to their end on this link: compared from then on
     seen: dict[SetKey, Point] = field(default_factory=dict)  # up to where batches came on this link
@@ -129,6 +131,12 @@ class Streaming:
         self.giving[key] = _point(after) or START
         self.busy[key] = now + STREAM_PATIENCE_S
 
+    def over_there(self, number: int) -> None:
+        """The other side has taken a batch of ours: with the last one the set may be compared."""
+        key = self.last.pop(number, None)
+        if key is not None:
+            self.busy.pop(key, None)
+
     def send(self, now: float) -> list[bytes]:
         """Batches, as far as credits allow."""
         out = []
@@ -163,10 +171,12 @@ class Streaming:
             rank += 1
         self.giving[key] = point
         until = list(point) if rank < len(index) else []
-        self.busy[key] = now + (STREAM_PATIENCE_S if until else COMPARE_SOON_S)
+        self.busy[key] = now + STREAM_PATIENCE_S
         if not until:
             del self.giving[key]
         number = self.credits.spend(size, now)
+        if not until:
+            self.last[number] = key
         return write_frame(frames.STREAMED, frames.set_on_wire(key), number, messages, until)
 
 

@@ -79,14 +79,15 @@ class Slots:
     def over(self, roster: Roster, today: int) -> list[tuple[bytes, bytes, bytes]]:
         """(scope, home, slot) of what is over the quota today: things made ahead of time, whose day came."""
         scope = scope_bytes(coalition(roster.coalition))
-        homes = self._connection.execute(
-            "SELECT home FROM records WHERE scope = ? AND status = 0 GROUP BY home", (scope,)
+        many = self._connection.execute(
+            "SELECT home, substr(slot, 1, 1) AS letter, count(*) FROM records"
+            " WHERE scope = ? GROUP BY home, letter",
+            (scope,),
         ).fetchall()
         found = []
-        for (home,) in homes:
-            taken = self._read(scope, home, today)
-            for letter in (MEMBER, HOME, ROSTER, SUCCESSION, CONTEST):
-                same = sorted(slot for slot in taken if slot[:1] == letter)
+        for home, letter, count in many:  # those kept aside too, and several in a slot: then look closely
+            if count > _quota(roster, letter):
+                same = sorted(slot for slot in self._read(scope, home, today) if slot[:1] == letter)
                 found += [(scope, home, slot) for slot in same[_quota(roster, letter) :]]
         return found
 

@@ -61,7 +61,7 @@ class Records(Rows):
         self.on_known: Callable[[], None] = lambda: None
         self.on_own_version: Callable[[Record], None] = lambda record: None  # within the transaction
         self._known: Known | None = None
-        self._known_day = -1
+        self._known_day = self._quota_day = -1
         self._refused: OrderedDict[bytes, str] = OrderedDict()
         self._pending: OrderedDict[bytes, bytes] = OrderedDict()
         self._slots = Slots(connection)
@@ -325,7 +325,9 @@ class Records(Rows):
         with self.transaction():
             count = self._drop("expires IS NOT NULL AND expires <= ?", (self.today() - HIDDEN_DAYS,))
             self._slots.clear()
-            for roster in self.known.rosters.values():
+            over = self.known.rosters.values() if self._quota_day != self.known.today else ()
+            self._quota_day = self.known.today  # only a new day lets things in whose time had not come
+            for roster in over:
                 for place in self._slots.over(roster, self.known.today):
                     count += self._drop_slot(*place)
             self._slots.clear()

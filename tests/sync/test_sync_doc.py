@@ -114,7 +114,11 @@ def test_every_number_stands_in_the_document_as_it_is_in_the_code() -> None:
             ],
         ),
         ("no larger (for the last {} peers)", ["intake.PEERS_MAX"]),
-        ("holds at most {} records of it, says `stream`", ["streaming.STREAM_BELOW"]),
+        (
+            "holds at most {} records of a coalition or pair set, and finds in reconciling that it lacks "
+            "{} or more",
+            ["streaming.STREAM_BELOW", "streaming.STREAM_FROM"],
+        ),
         ("until nothing has come for {} s", ["streaming.STREAM_PATIENCE_S"]),
         ("up to {} bytes whole", ["passing.INLINE_MAX_BYTES"]),
         ("ranges are read; we state {}.", ["parcels.RANGES"]),
