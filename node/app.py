@@ -83,11 +83,15 @@ class Node:
         self.sessions: dict[str, Any] = {}
         self.tries = Tries()
         self.discovery_note = ""
+        self.mdns_host = ""  # the name that discovery announces; "" before it does
         self.backing_up = False
+        self.carrying: Any = None  # the last file that was carried: node/carrying.py
         self.copies_forgotten = 0  # how often the local copies were forgotten: one under way is dropped
         self.copy_wanted: Callable[[], None] = lambda: None
         self.clock_unset = self.clock_before_build()
         self.call_note = ""  # why the last typed address did not answer
+        self.networks: tuple[Any, ...] = ()  # those that this machine is in, as ipaddress has them
+        self.links: Any = None  # node.links.Links while they are there, for whoever looks after the node
         self.nearby: dict[bytes, Any] = {}
         self.connected: set[bytes] = set()
         self.came: Callable[[], list[Came]] = list  # what came from whom since this node started

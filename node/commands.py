@@ -8,6 +8,7 @@ signed in for this one act, and out again. What needs no member is for whoever m
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,8 +16,8 @@ from typing import Any
 import msgspec
 
 from node import VERSION
-from node.actions import accounts, hours, importing, members, neighborhoods, posts, setup
 from node.actions import backup as backups
+from node.actions import hours, importing, members, naming, neighborhoods, posts, setup
 from node.actions.members import Session
 from node.app import Node
 from node.importing import AnswerDraft
@@ -43,6 +44,7 @@ async def perform(node: Node, name: str, parameters: dict[str, Any]) -> Any:
             "bad_input",
             f"The node does not know the command {name!r}; it may be of another version. Start it again.",
         )
+    _check_texts(parameters)
     try:
         inspect.signature(function).bind(node, **parameters)
     except TypeError:
@@ -53,10 +55,24 @@ async def perform(node: Node, name: str, parameters: dict[str, Any]) -> Any:
     return await done if inspect.isawaitable(done) else done
 
 
+def _check_texts(parameters: dict[str, Any]) -> None:
+    """JSON and a terminal can bring halves of letters, which no database and no other node could hold."""
+    try:
+        json.dumps(parameters, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise OurFault(
+            "bad_input", "Part of this is no text: a letter in it is broken. Is the terminal set to UTF-8?"
+        ) from None
+
+
 @asynccontextmanager
-async def signed_in(node: Node, who: str, passphrase: str) -> AsyncIterator[Session]:
-    """Somebody signed in for as long as the block lasts."""
-    session = await members.sign_in(node, name=who, passphrase=passphrase, address="command line")
+async def signed_in(
+    node: Node, who: str, passphrase: str, *, former_too: bool = False
+) -> AsyncIterator[Session]:
+    """Somebody signed in for as long as the block lasts; see `members.sign_in`."""
+    session = await members.sign_in(
+        node, name=who, passphrase=passphrase, address="command line", former_too=former_too
+    )
     try:
         yield session
     finally:
@@ -78,7 +94,7 @@ def status(node: Node) -> dict[str, Any]:
     found: dict[str, Any] = {
         "version": VERSION,
         "set_up": node.is_set_up,
-        **_where(node),
+        **where(node),
         **plain(health.counts(node.connection, home, node.today())),
         "neighborhood": None,
         "links": [],
@@ -106,13 +122,23 @@ def check_database(node: Node) -> str:
 @command
 def setup_link(node: Node) -> dict[str, Any]:
     """A fresh one-time token for the path `/setup/TOKEN`."""
-    return {"token": setup.new_setup_link(node), **_where(node)}
+    return {"token": setup.new_setup_link(node), **where(node)}
 
 
-def _where(node: Node) -> dict[str, Any]:
+@command
+async def rename(node: Node, *, who: str, passphrase: str, name: str, area: str | None) -> dict[str, Any]:
+    """Another name for the neighborhood; an `area` of None stays as it was."""
+    async with signed_in(node, who, passphrase) as session:
+        place = node.setting("area") if area is None else area
+        renamed: dict[str, Any] = plain(naming.rename(node, session, name=name, area=place))
+        return renamed
+
+
+def where(node: Node) -> dict[str, Any]:
     """What it takes to say where the page is: see `node/cli/links.py`."""
     home = node.home.hex() if node.is_set_up else ""
-    return {"home": home, "listen": node.settings.listen, "port": node.settings.port}
+    settings = node.settings
+    return {"home": home, "listen": settings.listen, "port": settings.port, "mdns_host": node.mdns_host}
 
 
 # members
@@ -134,15 +160,7 @@ async def member_invite(node: Node, *, who: str, passphrase: str) -> dict[str, A
     """A one-time invitation code for the path `/join/CODE`."""
     async with signed_in(node, who, passphrase) as session:
         made = members.invite(node, session)
-        return {"code": made.code, "expires": made.expires, **_where(node)}
-
-
-@command
-async def member_reissue(node: Node, *, who: str, passphrase: str, name: str) -> dict[str, Any]:
-    """A one-time code with which a member chooses a new passphrase, for the path `/join/CODE`."""
-    async with signed_in(node, who, passphrase) as session:
-        made = accounts.reissue(node, session, member_called(node, session, name).key)
-        return {"code": made.code, "expires": made.expires, **_where(node)}
+        return {"code": made.code, "expires": made.expires, **where(node)}
 
 
 def member_called(node: Node, session: Session, name: str) -> members.Person:
@@ -152,16 +170,6 @@ def member_called(node: Node, session: Session, name: str) -> members.Person:
         if person.name.casefold() == wanted:
             return person
     raise OurFault("not_found", f"Nobody here is called {name}. See: barnraise member list")
-
-
-@command
-def member_reissues(node: Node) -> list[dict[str, Any]]:
-    """Every re-issued key that this node knows of, its own members' and other neighborhoods'."""
-    if not node.is_set_up:
-        raise OurFault("not_set_up")
-    found: list[dict[str, Any]] = plain(accounts.all_reissues(node, onlooker()))
-    kept = ("home", "neighborhood", "name", "old", "new", "created", "state")
-    return [{key: one[key] for key in kept} for one in found]
 
 
 # needs and offers
@@ -273,62 +281,6 @@ def by_id(what: str, beginning: str, ids: list[bytes]) -> bytes:
     if len(found) > 1:
         raise OurFault("bad_input", f"Several ids begin with “{beginning}”. Type some more of it.")
     return found[0]
-
-
-# coalitions
-
-
-@command
-def coalition_list(node: Node) -> dict[str, Any]:
-    """The coalitions that this neighborhood is in, and those it is asked to join."""
-    page = neighborhoods.neighborhoods(node, onlooker())
-    return {"coalitions": plain(page.coalitions), "offers": plain(page.offers)}
-
-
-@command
-async def coalition_found(
-    node: Node, *, who: str, passphrase: str, name: str, agreement: str, partners: list[str]
-) -> dict[str, Any]:
-    """Found a coalition with linked neighborhoods, given by their names."""
-    async with signed_in(node, who, passphrase) as session:
-        linked = [link for link in neighborhoods.neighborhoods(node, session).links if link.linked]
-        homes = [_linked(linked, partner) for partner in partners]
-        made = neighborhoods.found_coalition(node, session, name=name, agreement=agreement, members=homes)
-        return {"id": made.hex(), "name": " ".join(name.split()), "asked": partners}
-
-
-def _linked(linked: list[neighborhoods.LinkedNeighborhood], name: str) -> bytes:
-    wanted = " ".join(name.split()).casefold()
-    found = [link for link in linked if link.name.casefold() == wanted or link.home.hex() == wanted]
-    if len(found) == 1:
-        return found[0].home
-    if found:
-        raise OurFault("bad_input", f"Several neighborhoods are called “{name}”. Give the id instead.")
-    names = ", ".join(f"“{link.name}”" for link in linked) or "none so far"
-    raise OurFault("not_linked", f"No linked neighborhood is called “{name}”. Linked are: {names}.")
-
-
-@command
-async def coalition_invite(node: Node, *, who: str, passphrase: str, coalition: str) -> dict[str, Any]:
-    """A code for one more neighborhood. `coalition`: a name, how an id begins, or "" for the only one."""
-    async with signed_in(node, who, passphrase) as session:
-        joined = neighborhoods.neighborhoods(node, session).coalitions
-        wanted = " ".join(coalition.split()).casefold()
-        named = [c for c in joined if c.name.casefold() == wanted]
-        found = named or [c for c in joined if c.id.hex().startswith(wanted)]
-        if len(found) != 1:
-            names = ", ".join(f"“{c.name}” ({c.id.hex()[:8]})" for c in joined)
-            said = f"Say which coalition: {names}." if joined else "This neighborhood is in no coalition yet."
-            raise OurFault("not_found", said)
-        made = neighborhoods.invite_neighborhood(node, session, found[0].id)
-        return {"code": made.code, "expires": made.expires, "coalition": found[0].name}
-
-
-@command
-async def coalition_join(node: Node, *, who: str, passphrase: str, code: str) -> dict[str, Any]:
-    """Use an invitation code that another neighborhood made. Needs a running node, which calls the other."""
-    async with signed_in(node, who, passphrase) as session:
-        return {"joined": await neighborhoods.enter_code(node, session, code)}
 
 
 # import

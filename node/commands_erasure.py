@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from node.actions import applied, erasure, posts
+from node.actions import applied, erasure, leaving, posts
+from node.actions.members import coordinator
 from node.app import Node
-from node.commands import by_id, command, signed_in
+from node.commands import by_id, command, member_called, signed_in
 from node.plain import plain
 from protocol.errors import OurFault
 
@@ -38,3 +39,25 @@ async def erasures(node: Node, *, who: str, passphrase: str) -> list[dict[str, A
     async with signed_in(node, who, passphrase) as session:
         found = applied.listed(node, session)
         return [plain(item) | {"applied": item.applied, "of": len(item.places)} for item in found]
+
+
+@command
+async def member_leave(node: Node, *, who: str, passphrase: str, sure: bool) -> dict[str, Any]:
+    """Leave, and erase everything that is one's own. Unless `sure`, only say what that is."""
+    async with signed_in(node, who, passphrase) as session:
+        mine: dict[str, Any] = plain(leaving.belongings(node, session.account_key))
+        if sure:
+            await leaving.leave(node, session, passphrase)
+        return {"name": session.name, "gone": sure, **mine}
+
+
+@command
+async def member_remove(node: Node, *, who: str, passphrase: str, name: str, sure: bool) -> dict[str, Any]:
+    """Erase everything of a member, in the neighborhood's name. Unless `sure`, only say what that is."""
+    async with signed_in(node, who, passphrase) as session:
+        coordinator(session)
+        person = member_called(node, session, name)
+        theirs: dict[str, Any] = plain(leaving.belongings(node, person.key))
+        if sure:
+            leaving.remove(node, session, person.key)
+        return {"name": person.name, "gone": sure, **theirs}

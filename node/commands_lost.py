@@ -19,15 +19,8 @@ async def recover_find(node: Node, *, address: str, sheet: str) -> dict[str, Any
     if node.is_set_up:
         raise OurFault("already_set_up", lost.HAS_ONE)
     peer, _, chain = await finding.find(node, address, lost.named([sheet]))
-    shape = chain.steps[-1].recovery
-    return {
-        "home": chain.home.hex(),
-        "words": keys.six_words(chain.home),
-        "peer": peer.name,
-        "peer_words": keys.six_words(peer.home),
-        "needed": shape.threshold,
-        "count": len(shape.hashes),
-    }
+    found: dict[str, Any] = plain(lost.found(peer, chain))
+    return found
 
 
 @command
@@ -41,14 +34,14 @@ async def recover_peers(
     area: str,
     who: str,
     passphrase: str,
+    language: str,
 ) -> dict[str, Any]:
     """Be the neighborhood `home` again, by its sheets and the node at an address."""
     if node.is_set_up:
         raise OurFault("already_set_up", lost.HAS_ONE)
     peer, messages, chain = await finding.find(node, address, lost.named(sheets))
-    if chain.home.hex() != home:
-        raise OurFault("not_found", "The other node now names another neighborhood. Please begin again.")
-    beginning = NewBeginning(neighborhood, area, who, "en")
+    lost.check_named(chain, bytes.fromhex(home))
+    beginning = NewBeginning(neighborhood, area, who, language)
     session = await lost.come_back(node, sheets, messages, peer, beginning, passphrase)
     del node.sessions[session.token]
     return {"home": home, "words": keys.six_words(chain.home), "peer": peer.name}

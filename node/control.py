@@ -27,8 +27,12 @@ from typing import Any
 from node import (
     commands,
     commands_care,  # noqa: F401  # its commands stand in the same table
-    commands_erasure,  # noqa: F401  # and so do these
+    commands_carry,  # noqa: F401  # and so do these
+    commands_coalitions,  # noqa: F401
+    commands_erasure,  # noqa: F401
     commands_lost,  # noqa: F401
+    commands_network,  # noqa: F401
+    commands_reissues,  # noqa: F401
 )
 from node.app import Node
 from node.settings import Settings
@@ -189,11 +193,12 @@ def ask(
     data_folder: Path,
     command: str,
     *,
+    may_begin: bool = False,
     lock_wait_s: float = LOCK_WAIT_S,
     answer_timeout_s: float = ANSWER_TIMEOUT_S,
     **parameters: Any,
 ) -> Answer:
-    """As `call`, and says which way it went."""
+    """As `call`, and says which way it went. `may_begin`: in a folder without a node, one is begun."""
     request = _written({"command": command, "parameters": parameters})
     if len(request) > REQUEST_BYTES_MAX:
         raise OurFault("too_long", _TOO_LONG)
@@ -203,11 +208,18 @@ def ask(
         if answer is not None:
             return Answer(_read_answer(answer), True)
         try:
-            return Answer(_directly(data_folder, command, parameters), False)
+            return Answer(_directly(data_folder, command, parameters, may_begin), False)
         except WorldFault as fault:
             if fault.code != "data_in_use" or time.monotonic() >= until:
                 raise
         time.sleep(0.05)
+
+
+def peek(data_folder: Path, command: str) -> Any:
+    """What a running node says to a command without parameters; None where none runs. Raises Fault."""
+    request = _written({"command": command, "parameters": {}})
+    answer = _through_socket(data_folder / SOCKET_NAME, request, READ_TIMEOUT_S)
+    return None if answer is None else _read_answer(answer)
 
 
 def _through_socket(path: Path, request: bytes, timeout_s: float) -> bytes | None:
@@ -252,9 +264,9 @@ def _read_answer(answer: bytes) -> Any:
     return told["result"]
 
 
-def _directly(data_folder: Path, command: str, parameters: dict[str, Any]) -> Any:
+def _directly(data_folder: Path, command: str, parameters: dict[str, Any], may_begin: bool) -> Any:
     """Open the store, do the command, close it. Raises Fault: data_in_use, not_set_up …"""
-    if not (data_folder / DATABASE_NAME).exists():
+    if not (may_begin or (data_folder / DATABASE_NAME).exists()):
         raise OurFault("not_set_up", f"There is no node in {data_folder} yet. Start one with: barnraise run")
     node = Node(Settings.from_outside(data=str(data_folder)))
     try:

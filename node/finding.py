@@ -1,5 +1,6 @@
-"""Asking one address which neighborhood a recovery sheet belongs to, before this node is anybody.
+"""Asking an address for the key records that belong to a recovery sheet.
 
+Before this node is anybody: which neighborhood is it? After a restore: has our key been replaced meanwhile?
 The call is made under an identity that is made for it and thrown away: the other side learns the hash of
 one recovery key, which it holds already if it can answer, and nothing else.
 """
@@ -8,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from node import VERSION
-from node.actions import lost
+from node.actions import lost, recovery, restored
 from node.actions.lost import Peer
+from node.actions.reach import reachable
 from node.keys import new_node_keys, new_recovery_words, recovery_seed
 from node.links import INTRODUCTION_DAYS, current_key
 from protocol import introduction
-from protocol.errors import TheirFault, WorldFault
+from protocol.errors import Fault, OurFault, TheirFault, WorldFault
 from protocol.kinds.keys import Inception, KeyChain, RecoveryPolicy, recovery_hash
 from protocol.record import Draft, Record
 from protocol.scopes import KEYS_SCOPE
@@ -30,6 +33,19 @@ if TYPE_CHECKING:
     from node.app import Node
 
 ANSWER_TIMEOUT_S = 15.0
+NOBODY_REACHED = (
+    "This node was restored, so its key may have been replaced since. No neighbor's node could be reached "
+    "to ask. Give the address of one; only if there is none, go on without."
+)
+NOBODY_KNOWS = (
+    "This node was restored, so its key may have been replaced since. The node that answered does not know "
+    "this neighborhood. Give the address of another."
+)
+OTHER_SHEETS = (
+    "A neighbor's node knows other sheets of this neighborhood than this one. "
+    "If new sheets were made after the backup, use those."
+)
+SENTENCES = (NOBODY_REACHED, NOBODY_KNOWS, OTHER_SHEETS)
 
 
 async def find(node: Node, address: str, sheet: bytes) -> tuple[Peer, list[bytes], KeyChain]:
@@ -37,8 +53,48 @@ async def find(node: Node, address: str, sheet: bytes) -> tuple[Peer, list[bytes
 
     Raises OurFault("not_found") where it knows none, TheirFault, WorldFault.
     """
+    peer, messages = await ask(node, address, sheet)
+    return peer, messages, lost.read_chain(messages, sheet)
+
+
+async def newest_keys(node: Node, texts: Sequence[str], address: str = "") -> None:
+    """Before a rotation on a restored node: take up the newest key records that neighbors hold of us.
+
+    Asks at `address`, or, without one, at all places where neighbors were reached. `texts` are the words of
+    the sheets: the first is what they are asked by. Does nothing on a node that has not been restored, or
+    has heard them since, unless an address is given. Raises SheetFault; what `ask` raises, of an address
+    that was given; OurFault("restored_keys") that says why it is not known what counts.
+    """
+    if not (address or restored.keys_unproven(node)):
+        return
+    sheet = lost.named(texts)
+    places = [address] if address else [at for one in reachable(node) for at in one.addresses]
+    told = await asyncio.gather(*(ask(node, place, sheet) for place in places), return_exceptions=True)
+    for heard in told:
+        if isinstance(heard, BaseException) and (address or not isinstance(heard, Fault)):
+            raise heard
+    answers = [heard for heard in told if not isinstance(heard, BaseException)]
+    known = [messages for _, messages in answers if messages and _is_ours(node, messages, sheet)]
+    for messages in known:
+        recovery.learn_keys(node, messages)
+    if known:
+        return
+    if any(not messages and peer.home in node.records.known.chains for peer, messages in answers):
+        raise OurFault("restored_keys", OTHER_SHEETS)
+    raise OurFault("restored_keys", NOBODY_KNOWS if answers else NOBODY_REACHED)
+
+
+def _is_ours(node: Node, messages: Sequence[bytes], sheet: bytes) -> bool:
+    try:
+        return lost.read_chain(messages, sheet).home == node.home
+    except Fault:
+        return False  # made up
+
+
+async def ask(node: Node, address: str, sheet: bytes) -> tuple[Peer, list[bytes]]:
+    """Who answers at `address`, and the key records that it knows. Raises TheirFault, WorldFault."""
     async with client_session(node.settings.allow_loopback) as session:
-        link = await dial(session, address, _nobody(node))
+        link = await dial(session, address, nobody(node))
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 name, messages = await _ask(node, link, sheet)
@@ -47,10 +103,11 @@ async def find(node: Node, address: str, sheet: bytes) -> tuple[Peer, list[bytes
         finally:
             link.close("")
             await link.wait_closed()
-    return Peer(link.peer.home, name, address), messages, lost.read_chain(messages, sheet)
+    return Peer(link.peer.home, name, address), messages
 
 
-async def _ask(node: Node, link: Link, sheet: bytes) -> tuple[str, list[bytes]]:
+def stranger_hello(node: Node) -> bytes:
+    """A first frame that says nothing of who we are."""
     hello = {
         1: frames.VERSIONS,
         2: [],
@@ -60,7 +117,11 @@ async def _ask(node: Node, link: Link, sheet: bytes) -> tuple[str, list[bytes]]:
         6: f"barnraise {VERSION}",
         7: credits.offered(),
     }
-    link.put(frames.write_frame(frames.HELLO, hello))
+    return frames.write_frame(frames.HELLO, hello)
+
+
+async def _ask(node: Node, link: Link, sheet: bytes) -> tuple[str, list[bytes]]:
+    link.put(stranger_hello(node))
     link.put(frames.write_frame(frames.KEYS_WANTED, sheet))
     name = ""
     async for data in link:
@@ -72,7 +133,7 @@ async def _ask(node: Node, link: Link, sheet: bytes) -> tuple[str, list[bytes]]:
     raise TheirFault(link.code) if link.code in ("too_fast", "too_many_links") else WorldFault("unreachable")
 
 
-def _nobody(node: Node) -> LocalEnd:
+def nobody(node: Node) -> LocalEnd:
     """An end of a link whose neighborhood nobody will ever hear of again."""
     own = new_node_keys(secrets.token_bytes)
     inception = _inception(node, own.seed)

@@ -12,7 +12,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from node.actions import applied, backup
-from node.store import erasures, words
+from node.store import words
 from protocol.errors import Fault
 from protocol.kinds.erasure import erased_thing
 from protocol.record import Record
@@ -24,7 +24,6 @@ log = logging.getLogger("barnraise")
 
 WORDS_WAIT_S = 20.0  # several erasures in a row are one piece of work
 APPLIED_WAIT_S = 5.0
-COPY_MARGIN_S = 60.0  # a copy made so soon after an erasure may still hold what lingered then
 AGAIN_S = 30.0  # where a reader, or a full disk, was in the way
 
 
@@ -36,7 +35,7 @@ class Forgetting:
         left = node.records.lingering  # whatever an earlier run left undone
         left.rows += 1
         left.indexed += 1
-        left.marks += backup.oldest_copy_s(node) < erasures.newest_at(node.connection) + COPY_MARGIN_S
+        left.marks += words.linger(node.connection)
         self.words_due: float | None = None
         self.applied_due: float | None = None
         self._merging: int | None = None
@@ -80,6 +79,8 @@ class Forgetting:
             backup.forget_local_copies(self.node)
         left.rows -= rows
         left.marks -= marks
+        if not left.marks:
+            words.note_cleared(connection)
         return None
 
 
@@ -92,4 +93,5 @@ def forget_now(node: Node) -> None:
         words.empty_log(node.connection)
     if left.marks:
         backup.forget_local_copies(node)
+        words.note_cleared(node.connection)
     left.rows = left.indexed = left.marks = 0

@@ -28,11 +28,12 @@ from protocol.judge import read_checked
 from protocol.kinds.keys import build_chain
 from protocol.record import Record
 from sync import events
-from sync.addresses import may_call, up_interfaces
+from sync.addresses import may_call, own_networks, reachable, up_interfaces
 from sync.channel import public_key as noise_public_key
-from sync.discovery import Discovery, Sighting
+from sync.discovery import Discovery
 from sync.engine import Engine
 from sync.runner import Runner
+from sync.sightings import Sighting
 from sync.transport import LocalEnd, Tap
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ JOIN_TIMEOUT_S = 30.0
 HOUSEKEEPING_S = 600.0
 ADDRESS_CHECK_S = 30.0
 CALLED_MAX = 20
+CALLED_KEPT_MAX = 500
 
 
 def current_key(node: Node, home: bytes, key_records: Sequence[bytes]) -> bytes | None:
@@ -58,11 +60,10 @@ def current_key(node: Node, home: bytes, key_records: Sequence[bytes]) -> bytes 
 
 
 def _listening_on(node: Node) -> list[str]:
-    """The hosts at which others reach our port: every address of ours, or the one that we listen on."""
+    """The hosts at which others reach our port: our addresses, or the one that we listen on."""
     listen = node.settings.listen
     if listen in ("0.0.0.0", "::", ""):
-        ips = [address.ip for interface in up_interfaces() for address in interface.addresses]
-        return [str(ip) for ip in ips if ip.version == 4 and not ip.is_loopback]
+        return reachable(up_interfaces())
     try:
         called = may_call(listen, node.settings.allow_loopback)
     except ValueError:
@@ -115,6 +116,8 @@ class Links:
             clock=clock,
         )
         self.discovery: Discovery | None = None
+        self.called: dict[str, str] = {}  # why the last call to an address failed, "" where it did not
+        self._renaming: asyncio.Task[None] | None = None  # held, or it could vanish half done
         self._joining: dict[bytes, asyncio.Future[str]] = {}
         self._asking: dict[str, str] = {}
         self._roster_moved = asyncio.Event()
@@ -124,6 +127,7 @@ class Links:
     async def start(self) -> None:
         """Hang ourselves onto the node, begin to call, and look around."""
         node = self.node
+        node.links = self
         node.on_new.append(self._new)
         node.records.on_known = self._known_changed
         node.pair_in_step = self.parcels.in_step
@@ -147,12 +151,20 @@ class Links:
             _interfaces(node.settings),
             self._seen,
             self._gone,
+            on_moved=self._moved,
         )
         await self.discovery.start()
-        node.discovery_note = self.discovery.note
+        self._heed_discovery()
+
+    def _heed_discovery(self) -> None:
+        if self.discovery is not None:
+            self.node.discovery_note, self.node.mdns_host = self.discovery.note, self.discovery.host
 
     async def stop(self) -> None:
         """Let go of everything."""
+        self.node.links = None
+        if self._renaming is not None:
+            await asyncio.wait([self._renaming])
         if self.discovery is not None:
             await self.discovery.stop()
         await self.runner.stop()
@@ -205,6 +217,7 @@ class Links:
         self._roster_moved.set()
         self._keep_word()
         standings.keep_all_standings(self.node)  # a promise may have left its set with its home's key
+        self.parcels.start(self._clock())  # somebody may be in a coalition with us now
         self.runner.event(events.Changed())
 
     def _poke(self, what: str, details: dict[str, Any]) -> None:
@@ -218,6 +231,9 @@ class Links:
                 self.runner.event(events.Call(address))
                 return
             self.runner.event(events.Changed(home))
+        elif what == "renamed":
+            if self.discovery is not None:
+                self._renaming = asyncio.create_task(self.discovery.rename(details["name"]))
         elif what == "keys_changed":
             self.runner.end.noise_private = self.node.node_keys.noise_private
             self.runner.event(events.Renewed())
@@ -225,7 +241,11 @@ class Links:
             self.runner.event(events.Changed(details.get("home")))
 
     def _called(self, address: str, home: bytes | None, sentence: str) -> None:
-        """A typed address was called: whoever answered is now asked, or the page says why nobody did."""
+        """An address was called. Of a typed one, whoever answered is now asked, or the page says why not."""
+        self.called.pop(address, None)
+        self.called[address] = sentence if home is None else ""
+        while len(self.called) > CALLED_KEPT_MAX:
+            del self.called[next(iter(self.called))]
         message = self._asking.pop(address, None)
         if message is None:
             return
@@ -256,7 +276,7 @@ class Links:
         try:
             async with asyncio.timeout(JOIN_TIMEOUT_S):
                 name = await future
-                while self.node.home not in self.port.members(invite.coalition):
+                while not self._is_known_there(invite.coalition):
                     self._roster_moved.clear()  # until the sponsor's word has come over
                     await self._roster_moved.wait()
                 return name
@@ -265,6 +285,11 @@ class Links:
         finally:
             self._joining.pop(invite.invite_id, None)
             self.node.invites_entered.pop(invite.home, None)
+
+    def _is_known_there(self, coalition: bytes) -> bool:
+        """Whether we are in a coalition, or sponsored and in need of a second sponsor."""
+        roster = self.node.records.known.rosters.get(coalition)
+        return roster is not None and self.node.home in roster.members | roster.vouched.keys()
 
     def _joined(self, invite_id: bytes, coalition: bytes | None, code: str) -> None:
         future = self._joining.get(invite_id)
@@ -283,14 +308,16 @@ class Links:
 
     def _seen(self, sighting: Sighting) -> None:
         self.node.nearby[sighting.home] = sighting
-        places = tuple(
-            f"[{address}]:{sighting.port}" if ":" in address else f"{address}:{sighting.port}"
-            for address in sighting.addresses
-        )
-        self.runner.event(events.Seen(sighting.home, places))
+        self.runner.event(events.Seen(sighting.home, sighting.places()))
 
     def _gone(self, home: bytes) -> None:
         self.node.nearby.pop(home, None)
+
+    def _moved(self) -> None:
+        """Cables, Wi-Fi or a lease changed what this machine's addresses are."""
+        self._next_address_check = 0.0
+        ips = {str(address.ip) for interface in up_interfaces() for address in interface.addresses}
+        self.runner.moved(ips)
 
     # time
 
@@ -301,12 +328,12 @@ class Links:
         except Exception:
             log.exception("the parcels failed")  # calls and comparisons go on all the same
         self.forgetting.tick(now)
+        self.node.records.indexes.grow_sketches()
         if now >= self._next_address_check:
             self._next_address_check = now + ADDRESS_CHECK_S
             if self._check_addresses():
                 standings.keep_cards(self.node)
-            if self.discovery is not None:
-                self.node.discovery_note = self.discovery.note
+        self._heed_discovery()
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + HOUSEKEEPING_S
             self._housekeep()
@@ -314,6 +341,7 @@ class Links:
     def _check_addresses(self) -> bool:
         """Note where we can be reached. True where that changed."""
         node = self.node
+        node.networks = own_networks()
         port = node.settings.port
         if node.settings.discovery == "loopback":
             found = [f"127.0.0.1:{port}"]

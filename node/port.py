@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from node import VERSION
-from node.actions import recovery, restored
+from node.actions import lost, recovery, restored
 from node.actions.neighborhoods import sponsor
+from node.actions.reach import addresses_by_home
 from node.store import aside, neighbors
 from node.store.records import Outcome
 from node.store.sets import set_of
@@ -25,6 +25,7 @@ from sync.frames import RECORDS_MAX, RECORDS_SIZE_MAX_BYTES
 from sync.index import RangeIndex
 from sync.port import Taken
 from sync.sets import SetKey
+from sync.sketch import Sketch
 
 if TYPE_CHECKING:
     from node.app import Node
@@ -104,6 +105,12 @@ class StorePort:
     def index(self, key: SetKey, created_before: int, expires_after: int) -> RangeIndex:
         return self.node.records.indexes.within(key, created_before, expires_after)
 
+    def sketch(self, key: SetKey, created_before: int, expires_after: int) -> Sketch | None:
+        secret = self.coalitions().get(key[1]) if key[0] == "coalition" else None
+        if secret is None:
+            return None
+        return self.node.records.indexes.sketch(key, secret, created_before, expires_after)
+
     def sets_of(self, record: Record) -> list[SetKey]:
         kind = KINDS.get(record.kind)
         if kind is not None and kind.group == "keys":
@@ -134,7 +141,7 @@ class StorePort:
     # what was signed with an earlier key
 
     def wants_aside(self, key: SetKey, home: bytes) -> bool:
-        return bool(self.node.setting("came_back")) and not self.node.setting(_aside_came(key, home))
+        return bool(self.node.setting("came_back")) and not self.node.setting(lost.aside_came(key, home))
 
     def aside(self, key: SetKey, home: bytes, after: int) -> tuple[list[bytes], int]:
         scope = self.node.records.indexes.scope(key)
@@ -150,7 +157,7 @@ class StorePort:
         return messages, 0
 
     def aside_came(self, key: SetKey, home: bytes) -> None:
-        self.node.set_setting(_aside_came(key, home), "1")
+        self.node.set_setting(lost.aside_came(key, home), "1")
         recovery.sign_all_anew(self.node)
 
     def keys_of_sheet(self, named: bytes) -> list[bytes]:
@@ -165,6 +172,7 @@ class StorePort:
             self.node.pair_in_step(home)
         elif key[0] == "roster":
             restored.roster_proven(self.node, key[1])
+            restored.keys_proven(self.node)  # they are part of that set
 
     # people's decisions about neighbors
 
@@ -302,17 +310,7 @@ class StorePort:
     # whom to call, and what day it is
 
     def wanted(self) -> dict[bytes, list[str]]:
-        found: dict[bytes, list[str]] = {}
-        for row in neighbors.neighbors(self.node.connection):
-            if row.state in ("asked", "linked"):
-                found[row.home] = [row.address] if row.address else []
-        for coalition in self.coalitions():
-            for home in sorted(self.members(coalition)):
-                found.setdefault(home, [])
-        found.pop(self.home, None)
-        for home, addresses in found.items():
-            addresses += json.loads(neighbors.card_addresses(self.node.connection, home))
-        return found
+        return addresses_by_home(self.node)
 
     def day_of_peer(self, home: bytes, day: int) -> None:
         if not self.knows(home):
@@ -340,10 +338,6 @@ class StorePort:
 
 def _taken(outcomes: list[Outcome]) -> Taken:
     return Taken(outcomes.count("new"), outcomes.count("never"))
-
-
-def _aside_came(key: SetKey, home: bytes) -> str:
-    return f"aside {key[0]} {key[1].hex()} {home.hex()}"
 
 
 def _charter_shown(coalition: bytes) -> str:

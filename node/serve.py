@@ -14,14 +14,15 @@ from functools import partial
 
 from aiohttp import web
 
+from node import carrying
 from node.actions import backup
 from node.app import Node
 from node.control import start_control
 from node.links import Links
-from node.settings import Settings
+from node.settings import LISTEN_DEFAULT, Settings
 from node.web.app import add_link_route, build_app
 from protocol.errors import Fault, WorldFault
-from sync.addresses import up_interfaces
+from sync.addresses import own_networks, reachable, up_interfaces
 from sync.transport import Tap
 
 log = logging.getLogger("barnraise")
@@ -90,7 +91,13 @@ class Server:
             ) from None
         if settings.port == 0:
             port = runner.addresses[0][1]
-            self.node.settings = replace(settings, port=port)
+            self.node.settings = settings = replace(settings, port=port)
+        if settings.listen == LISTEN_DEFAULT:  # IPv6 as well: there are networks without IPv4
+            self.node.networks = await asyncio.to_thread(own_networks)
+            with contextlib.suppress(
+                OSError
+            ):  # no IPv6 in this kernel, or another program has the port there
+                await web.TCPSite(runner, "::", settings.port, reuse_address=True).start()
 
     async def _start_links(self) -> None:
         self.links = Links(self.node, self._tap)
@@ -121,6 +128,7 @@ class Server:
             if self._runner is not None:
                 for site in list(self._runner.sites):
                     await site.stop()
+            await carrying.stop(self.node)
             if self._tasks:
                 await asyncio.wait(self._tasks)
             if self.links is not None:
@@ -142,6 +150,7 @@ async def keep_copies(node: Node) -> None:
     data, wanted = node.settings.data, asyncio.Event()
     node.copy_wanted = wanted.set
     backup.drop_leftovers(data)
+    carrying.drop_files(data)
     forgotten = node.copies_forgotten
     while True:
         if node.is_set_up and (backup.copy_is_due(data, node.now()) or node.copies_forgotten != forgotten):
@@ -151,6 +160,7 @@ async def keep_copies(node: Node) -> None:
                 await asyncio.to_thread(backup.make_local_copy, data, still_wanted)
             except (Fault, OSError):
                 log.exception("the database could not be copied")
+        carrying.drop_files(data, node.now() - carrying.FILE_AGE_MAX_S)
         if node.copies_forgotten == forgotten:
             wanted.clear()
             with contextlib.suppress(TimeoutError):
@@ -165,11 +175,7 @@ def urls(settings: Settings) -> list[str]:
         host = f"[{settings.listen}]" if ":" in settings.listen else settings.listen
         return [f"http://{host}:{settings.port}"]
     found = [f"http://localhost:{settings.port}"]
-    for interface in up_interfaces():
-        for address in interface.addresses:
-            if address.ip.version == 4 and not address.ip.is_loopback:
-                found.append(f"http://{address.ip}:{settings.port}")
-    return found
+    return found + [f"http://{host}:{settings.port}" for host in reachable(up_interfaces())]
 
 
 async def serve(settings: Settings, on_ready: Callable[[Served], None]) -> None:

@@ -102,12 +102,23 @@ def _hash(words: list[str]) -> bytes:
     return recovery_hash(public_key(keys.recovery_seed(words)))
 
 
+def code_text(words: Sequence[str], number: int, count: int, whose: str, places: Sequence[str]) -> str:
+    """What the square code on a sheet says, in plain text for any phone: the words alone on the first line.
+
+    `whose` names the neighborhood, `places` where neighbors' nodes could be asked on the day of printing.
+    What a phone reads of it can be pasted whole where the words are asked for.
+    """
+    return "\n".join([" ".join(words), f"Barnraise, recovery sheet {number} of {count}: {whose}", *places])
+
+
 def read_words(text: str, sheet: int = 0) -> bytes:
     """The seed on a sheet, as somebody typed it: in any case, numbered or not, words cut to four letters.
 
+    Where one line has all words, as in the text of the square code, the other lines do not count.
     Raises SheetFault("bad_sheet") that names the first word that cannot be right.
     """
-    typed = re.findall(r"[^\W\d_]+", text[:TEXT_LENGTH_MAX].lower())
+    lines = [re.findall(r"[^\W\d_]+", line) for line in text[:TEXT_LENGTH_MAX].lower().splitlines()]
+    typed = next((line for line in lines if len(line) == WORDS), [word for line in lines for word in line])
     if not typed:
         raise SheetFault("bad_sheet", sheet, NO_SHEET)
     words = [_whole(word, place, sheet) for place, word in enumerate(typed, 1)]

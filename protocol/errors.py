@@ -151,12 +151,35 @@ CODES: dict[str, Code] = {
     ),
     **_codes(
         "people", "ours", "page",
-        restored_roster="This node was restored from a backup. It can vote once it has heard another member.",
+        restored_keys="This node was restored: its key may have been replaced since. Ask a neighbor first.",
+        restored_roster="This node has come back. It can vote once it has heard another member.",
+    ),
+    **_codes(
+        "people", "ours", "page",
+        not_a_bundle="This is not a file of Barnraise's carry. Choose the one whose name ends in .barnraise.",
+        not_our_bundle="This file is not for this neighborhood, or over two months old. Ask for a new one.",
+        no_prekey="No key of that neighborhood is known here yet, so nothing can be sealed to it.",
+        nothing_asked="This file does not say what is held where it comes from. Ask for one that does.",
+        file_too_large="This file is too large for this machine. Choose another, or make room on its card.",
+        too_much_to_carry="This is more than fits into one file. Choose fewer neighborhoods.",
+        nobody_to_carry_to="No key of another neighborhood is known here, so there is nobody to carry to.",
     ),
     **_codes(
         "people", "ours", "cli",
+        file_exists="There is a file of that name already. Choose another, or say --force to replace it.",
         wrong_backup_passphrase="This is not the passphrase of this backup. The backup itself is whole.",
         backup_exists="There is a file of that name already. Choose another, or say --force to replace it.",
+    ),
+    # a file carried by hand
+    **_codes(
+        "carry", "theirs", "page",
+        bad_bundle="This file does not come from the neighborhood that it names, so reading it was stopped.",
+    ),
+    **_codes(
+        "carry", "world", "page",
+        damaged_bundle="This file is damaged or was cut off. Copy it from where it was written once more.",
+        carrying_already="Another file is being written or read just now. Try again when it is done.",
+        newer_bundle="Another version of Barnraise wrote this file. Update the older of the two nodes.",
     ),
     # the state of the world
     **_codes(

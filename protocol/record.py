@@ -26,6 +26,7 @@ from typing import Any
 
 from protocol.encoding import Value, decode, encode, head
 from protocol.errors import TheirFault
+from protocol.kinds.erasure import KIND_LENGTH_MAX
 from protocol.kinds.table import check_envelope
 from protocol.scopes import (
     COALITION,
@@ -43,7 +44,6 @@ SIGNATURES_MAX = 8
 VERSION = 1
 AAD = b"barnraise/1"
 EDIT_MAX = 65_535
-KIND_LENGTH_MAX = 32
 
 
 class Field(IntEnum):

@@ -9,8 +9,11 @@ only says "somebody at this address claims to be that neighborhood"; the key dec
   reach any of those who share it; so we look for others with questions that all hear the answer to.
 - On "loopback" (the demo, tests) nothing leaves the machine: multicast goes out by `lo` only, an
   answer to a single asker only if the asker is on loopback, and only loopback addresses are believed.
-- Interfaces are named to zeroconf one by one: those that are up and can do multicast. Every
-  RECHECK_S they are looked at again; after a change, discovery is opened anew and announces again.
+- Interfaces are named to zeroconf one by one: those that are up and can do multicast. They are looked at
+  again when the kernel says that something changed, and every RECHECK_S; after a change, discovery is
+  opened anew and announces again.
+- Is the host name another machine's already, ours becomes `barnraise-XXXX-2.local.`, and so on. Of two nodes
+  that announce one name at the same time, the lower id keeps it. `host` is the name in use.
 - Where it cannot work, `note` says why in a plain sentence, and typed addresses work as ever.
 """
 
@@ -20,46 +23,30 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
-import re
-import unicodedata
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import zeroconf
-from zeroconf import DNSQuestionType, IPVersion, ServiceStateChange, Zeroconf
+from zeroconf import AddressResolver, DNSQuestionType, IPVersion, ServiceStateChange, Zeroconf  # type: ignore[attr-defined]  # not in its __all__
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from protocol.errors import SENTENCES
-from sync.addresses import Interface, rank, up_interfaces
+from sync.addresses import Interface, up_interfaces
+from sync.netlink import Netlink, listen
+from sync.sightings import SERVICE_TYPE, Sighting, host_label, instance_label, rank, read
 
-SERVICE_TYPE = "_barnraise._tcp.local."
 SIGHTINGS_MAX = 256  # further ones are not taken until some are gone
 RESOLVING_MAX = 8  # names being asked about at the same time
-ADDRESSES_MAX = 8  # of one sighting
-NAME_LENGTH_MAX = 80
-LABEL_SIZE_BYTES_MAX = 63
 RESOLVE_TIMEOUT_MS = 3000
 RECHECK_S = 30.0
+FLUSH_S = 1.5  # what an announcement replaces stays in memory for a second (RFC 6762 section 10.2)
+HOST_PROBE_MS = 750  # RFC 6762 section 8.1 asks three times within this
+HOSTS_MAX = 9  # barnraise-XXXX-2 and so on
 
 _NO_INTERFACE = "No network is connected on which neighbors could be found. Type their address instead."
 _PORT_TAKEN = (
     "Another program keeps mDNS (port 5353) to itself, so neighbors are not found. Type their address."
 )
-_HOME = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """Somebody who claims to be `home`. `addresses`, those of our own networks first, are IP literals;
-    `interface` is the one of ours whose network the first is in, or ""."""
-
-    home: bytes
-    name: str
-    host: str
-    addresses: tuple[str, ...]
-    port: int
-    interface: str
 
 
 class Discovery:
@@ -74,16 +61,19 @@ class Discovery:
         on_seen: Callable[[Sighting], None],
         on_gone: Callable[[bytes], None],
         *,
+        on_moved: Callable[[], None] = lambda: None,
         list_interfaces: Callable[[], list[Interface]] | None = None,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.note = ""
+        self.host = ""  # as announced, without the dot at the end; "" until then
         self._home = home
         self._name = name
         self._port = port
         self._chosen = interfaces
         self._on_seen = on_seen
         self._on_gone = on_gone
+        self._on_moved = on_moved
         self._list_interfaces = list_interfaces or up_interfaces
         self._wait = wait
         self._lock = asyncio.Lock()
@@ -95,10 +85,16 @@ class Discovery:
         self._announcing: asyncio.Task[None] | None = None
         self._known: dict[str, Sighting | None] = {}  # by instance name; None while it is asked about
         self._resolving: dict[str, asyncio.Task[None]] = {}
+        self._news: set[str] = set()  # names that were announced again while they were looked at
         self._watcher: asyncio.Task[None] | None = None
+        self._kernel: Netlink | None = None
+        self._host_number = 1
+        self._renaming: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begins to listen and announce; if that cannot be, `note` says why. Returns without waiting."""
+        if self._chosen != "loopback":
+            self._kernel = listen()
         await self.recheck()
         self._watcher = asyncio.create_task(self._watch())
 
@@ -107,6 +103,11 @@ class Discovery:
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.wait([self._watcher])
+        if self._kernel is not None:
+            self._kernel.close()
+        if self._renaming is not None:
+            self._renaming.cancel()
+            await asyncio.wait([self._renaming])
         async with self._lock:
             await self._close()
             self._known.clear()
@@ -115,21 +116,27 @@ class Discovery:
         """Announces the neighborhood under another name."""
         async with self._lock:
             self._name = name
-            if self._zeroconf is not None:
-                await self._stop_announcing()
-                if self._info is not None:
-                    await (await self._zeroconf.async_unregister_service(self._info))
-                self._announcing = asyncio.create_task(self._announce(self._zeroconf))
+            await self._announce_anew()
+
+    async def _announce_anew(self) -> None:
+        if self._zeroconf is not None:
+            await self._stop_announcing()
+            if self._info is not None:
+                await (await self._zeroconf.async_unregister_service(self._info))
+            self._announcing = asyncio.create_task(self._announce(self._zeroconf))
 
     async def recheck(self) -> None:
         """Looks at the interfaces again, and at names that did not answer; called every RECHECK_S."""
         async with self._lock:
             found = self._choose(await asyncio.to_thread(self._list_interfaces))
             if self._zeroconf is None or found != self._found:
+                moved = found != self._found
                 await self._close()
                 self._forget_all()
                 self._found = found
                 await self._open()
+                if moved:
+                    self._on_moved()
             elif self._zeroconf is not None:
                 for name, sighting in list(self._known.items()):
                     if sighting is None:
@@ -137,8 +144,19 @@ class Discovery:
 
     async def _watch(self) -> None:
         while True:
-            await self._wait(RECHECK_S)
+            await self._pause()
             await self.recheck()
+
+    async def _pause(self) -> None:
+        """Until the kernel says that something changed, RECHECK_S at most."""
+        waits = [asyncio.ensure_future(self._wait(RECHECK_S))]
+        if self._kernel is not None:
+            waits.append(asyncio.create_task(self._kernel.changed()))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def _choose(self, interfaces: list[Interface]) -> list[Interface]:
         """Those to be used, always in the same order."""
@@ -215,20 +233,44 @@ class Discovery:
         self._browser = self._zeroconf = self._info = None
 
     async def _announce(self, opened: AsyncZeroconf) -> None:
-        host = f"barnraise-{self._home.hex()[:4]}.local."
-        info = AsyncServiceInfo(
-            SERVICE_TYPE,
-            f"{instance_label(self._name, self._home)}.{SERVICE_TYPE}",
-            port=self._port,
-            properties={"v": "1", "id": self._home.hex()},
-            server=host,
-            parsed_addresses=self._own_addresses(),
-        )
-        self._info = info
         try:
+            host = await self._free_host(opened)
+            info = AsyncServiceInfo(
+                SERVICE_TYPE,
+                f"{instance_label(self._name, self._home)}.{SERVICE_TYPE}",
+                port=self._port,
+                properties={"v": "1", "id": self._home.hex()},
+                server=host,
+                parsed_addresses=self._own_addresses(),
+            )
+            self._info = info
+            self.host = host.removesuffix(".")
             await (await opened.async_register_service(info, allow_name_change=True))
         except (OSError, zeroconf.Error) as error:
             self.note = f"{SENTENCES['no_multicast']} ({error})"
+
+    async def _free_host(self, opened: AsyncZeroconf) -> str:
+        """The first of our host names for which no other machine answers; of nine, the last in any case."""
+        own = {ipaddress.ip_address(each) for each in self._own_addresses()}
+        while True:
+            host = f"{host_label(self._home, self._host_number)}.local."
+            asked = AddressResolver(host)
+            await asked.async_request(opened.zeroconf, HOST_PROBE_MS, DNSQuestionType.QM)
+            answered = {ipaddress.ip_address(each) for each in asked.parsed_addresses(IPVersion.All)}
+            if answered <= own or self._host_number >= HOSTS_MAX:
+                return host
+            self._host_number += 1
+
+    def _meet_namesake(self, sighting: Sighting) -> None:
+        """Another node that goes by our host name: the lower id keeps it, we take the next one."""
+        same = sighting.host.lower() == self.host.lower()
+        if same and sighting.home < self._home and self._host_number < HOSTS_MAX:
+            self._host_number += 1
+            self._renaming = asyncio.create_task(self._give_way())
+
+    async def _give_way(self) -> None:
+        async with self._lock:
+            await self._announce_anew()
 
     async def _stop_announcing(self) -> None:
         if self._announcing is not None:
@@ -260,7 +302,9 @@ class Discovery:
             self._resolve_soon(zeroconf, name)
 
     def _resolve_soon(self, opened: Zeroconf, name: str) -> None:
-        if name not in self._resolving:
+        if name in self._resolving:
+            self._news.add(name)
+        else:
             task = asyncio.create_task(self._resolve(opened, name))
             self._resolving[name] = task
             task.add_done_callback(lambda done: self._resolved(name, done))
@@ -274,48 +318,25 @@ class Discovery:
         async with self._slots:
             if not info.load_from_cache(opened):
                 await info.async_request(opened, RESOLVE_TIMEOUT_MS, DNSQuestionType.QM)
+        self._take(name, info)
+        while self._known.get(name) is not None:
+            self._news.discard(name)
+            await asyncio.sleep(FLUSH_S)
+            settled = AsyncServiceInfo(SERVICE_TYPE, name)
+            if settled.load_from_cache(opened):
+                self._take(name, settled)
+            if name not in self._news:
+                return
+
+    def _take(self, name: str, info: AsyncServiceInfo) -> None:
         sighting = self._read(info)
         if sighting is not None and name in self._known and self._known[name] != sighting:
             self._known[name] = sighting
+            self._meet_namesake(sighting)
             self._on_seen(sighting)
 
     def _read(self, info: AsyncServiceInfo) -> Sighting | None:
-        """What an answer says, or None if it is ours, of another kind, or nonsense."""
-        try:
-            home = (info.properties.get(b"id") or b"").decode("ascii")
-        except UnicodeDecodeError:
-            return None
-        if info.properties.get(b"v") != b"1" or not _HOME.fullmatch(home) or home == self._home.hex():
-            return None
-        seen: dict[str, str] = {}  # address -> our interface in the same network, or ""
-        for text in info.parsed_scoped_addresses()[:ADDRESSES_MAX]:
-            address = ipaddress.ip_address(text)
-            unscoped = address.version == 6 and address.is_link_local and not address.scope_id
-            if address.is_loopback == (self._chosen == "loopback") and not unscoped:
-                seen[text] = self._interface_of(address)
-        # link-local ones only where there are no others: they come and go with the way the answer took
-        seen = {each: ours for each, ours in seen.items() if not _is_link_local(each)} or seen
-        if not seen or not info.port:
-            return None
-        addresses = sorted(seen, key=lambda each: (seen[each] == "", rank(ipaddress.ip_address(each))))
-        label = info.name.removesuffix(f".{SERVICE_TYPE}")
-        return Sighting(
-            bytes.fromhex(home),
-            clean(re.sub(rf" {home[:4]}(-\d+)?$", "", label)),
-            clean((info.server or "").removesuffix(".")),
-            tuple(addresses),
-            info.port,
-            seen[addresses[0]],
-        )
-
-    def _interface_of(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
-        for each in self._found:
-            scope = getattr(address, "scope_id", None)
-            if scope is not None and scope not in (each.name, str(each.index)):
-                continue
-            if any(address in own.network for own in each.addresses if own.version == address.version):
-                return each.name
-        return ""
+        return read(info, self._home, self._found, self._chosen == "loopback")
 
     def _forget_all(self) -> None:
         gone = {each.home: None for each in self._known.values() if each is not None}
@@ -331,20 +352,3 @@ class _LoopbackZeroconf(Zeroconf):
     def async_send(self, out: Any, addr: str | None = None, *rest: Any, **options: Any) -> None:
         if addr is None or ipaddress.ip_address(addr).is_loopback:
             super().async_send(out, addr, *rest, **options)
-
-
-def instance_label(name: str, home: bytes) -> str:
-    """The name under which `home` is announced: one DNS label of at most 63 bytes, without dots."""
-    room = LABEL_SIZE_BYTES_MAX - len(" XXXX") - len("-99")  # zeroconf counts up if the name is taken
-    cut = clean(name.replace(".", " ")).encode()[:room].decode(errors="ignore").strip()
-    return f"{cut or 'Barnraise'} {home.hex()[:4]}"
-
-
-def clean(text: str) -> str:
-    """`text` without control and direction characters, single-spaced, of at most 80 characters."""
-    kept = "".join(char if unicodedata.category(char)[0] != "C" else " " for char in text)
-    return " ".join(kept.split())[:NAME_LENGTH_MAX].strip()
-
-
-def _is_link_local(text: str) -> bool:
-    return ipaddress.ip_address(text).is_link_local

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from protocol.errors import TheirFault
 from protocol.record import Record
+from sync import frames
 from sync.events import (
     Call,
     Changed,
@@ -37,10 +38,11 @@ from sync.events import (
 from sync.intake import Intake
 from sync.peers import Peers
 from sync.port import Port
-from sync.session import FEATURES, Session
+from sync.session import Session
 from sync.streaming import Streams
 
 LINKS_MAX = 64
+CROSSING_S = 15.0  # two calls that cross each other do so within this; a greeting takes 10 s at most
 STRANGERS_MAX = 16  # links with neighborhoods that share nothing with us yet
 
 
@@ -53,10 +55,11 @@ class Engine:
         self.peers = Peers()
         self.intake = Intake()
         self.streams = Streams()
-        self.features = FEATURES
         self.prompt = True  # records go through the door within `handle`; a runner takes turns by itself
+        self.features: tuple[str, ...] = frames.FEATURES
         self.sessions: dict[LinkId, Session] = {}
         self.joining: dict[bytes, list[str]] = {}
+        self._sketches_failed: dict[bytes, float] = {}
         self._joins: dict[bytes, Join] = {}
         self._effects: list[Effect] = []
         self._connected: frozenset[bytes] = frozenset()
@@ -137,7 +140,7 @@ class Engine:
         if event.node_key and current not in (None, event.node_key):  # replaced while we were greeted
             self._effects.append(Close(event.link, "old_key"))
             return
-        if self._is_surplus(event):
+        if self._is_surplus(event, now):
             return
         session = Session(
             port=self.port,
@@ -148,6 +151,7 @@ class Engine:
             node_key=event.node_key,
             since=now,
             features=self.features,
+            sketches_failed=self._sketches_failed,
         )
         if event.initiator and event.invite_id is not None:
             invite_id = event.invite_id
@@ -156,10 +160,11 @@ class Engine:
         self.sessions[event.link] = session
         self._send(event.link, session.begin())
 
-    def _is_surplus(self, event: LinkUp) -> bool:
+    def _is_surplus(self, event: LinkUp, now: float) -> bool:
         """Keep one link per neighborhood: the one dialed by the lower id, a newer before an older.
 
-        An invitation's link always stays. Says True, having closed it, where the new one is the surplus.
+        An invitation's link always stays, and where the old one is not of this very moment: who calls again
+        has lost it. Says True, having closed it, where the new one is the surplus.
         """
         if event.home == self.port.home:
             self._effects.append(Close(event.link, "wrong_peer"))
@@ -171,8 +176,8 @@ class Engine:
             if session.peer != event.home:
                 continue
             dialer = self.port.home if event.initiator else event.home
-            same_dialer = session.initiator == event.initiator
-            if same_dialer or event.invite_id is not None or dialer == min(self.port.home, event.home):
+            newer = session.initiator == event.initiator or now - session.since >= CROSSING_S
+            if newer or event.invite_id is not None or dialer == min(self.port.home, event.home):
                 del self.sessions[link]
                 self._forget(link)
                 self._effects.append(Close(link, "duplicate_link"))

@@ -16,6 +16,7 @@ from sync.sets import SetKey
 
 FRAME_SIZE_MAX_BYTES = 65_519
 VERSIONS = [1]
+FEATURES = ("sketch", "together", "stream")  # what our hello names
 IDS_MAX = 1_000  # ids in one have or want
 RECORDS_MAX = 200  # records in one batch
 RECORDS_SIZE_MAX_BYTES = 48 * 1024
@@ -45,7 +46,12 @@ TEXT_MAX = 500
     ASIDE_WANTED,
     ASIDE_GIVEN,
 ) = range(21)
-STREAM, STREAMED = 25, 26
+SKETCH_WANTED, SKETCH = 21, 22  # for who names the feature "sketch"
+STREAM, STREAMED = 25, 26  # for who names the feature "stream"
+COMPARE_ALL, COMPARED = 27, 28  # for who names the feature "together"
+
+SET_NAME_BYTES = 4  # of a coalition, in COMPARE_ALL
+SETS_MAX = 2 * COALITIONS_MAX + 1  # in one COMPARE_ALL
 
 _SET_NAMES = ("roster", "coalition", "pair")
 
@@ -63,6 +69,12 @@ def read_set(value: Any, peer: bytes) -> SetKey:
     if type(value) is list and len(value) == 2 and _number(value[0]) and value[0] < 2 and _hash(value[1]):
         return ("roster" if value[0] == 0 else "coalition", value[1])
     raise TheirFault("bad_frame")
+
+
+def set_in_short(key: SetKey) -> bytes:
+    """A set as COMPARE_ALL names it: a byte for its kind, and the start of the coalition's id."""
+    name, owner = key
+    return b"\x02" if name == "pair" else bytes([_SET_NAMES.index(name)]) + owner[:SET_NAME_BYTES]
 
 
 def _hash(value: Any) -> bool:
@@ -101,6 +113,18 @@ def _point(value: Any) -> bool:
 
 def _point_or_end(value: Any) -> bool:
     return value == [] or _point(value)
+
+
+def _asked_sets(value: Any) -> bool:
+    return (
+        type(value) is list
+        and len(value) <= SETS_MAX
+        and all(type(item) is bytes and len(item) in (17, 17 + SET_NAME_BYTES) for item in value)
+    )
+
+
+def _answers(value: Any) -> bool:
+    return type(value) is list and len(value) <= SETS_MAX and all(_number(item) for item in value)
 
 
 def _messages(value: Any) -> bool:
@@ -158,8 +182,12 @@ _SHAPES: dict[int, tuple[Callable[[Any], bool], ...]] = {
     KEYS_GIVEN: (_key_records,),
     ASIDE_WANTED: (_set, _number),
     ASIDE_GIVEN: (_set, _messages, _number),
+    SKETCH_WANTED: (_set, _number, _number, _bytes),
+    SKETCH: (_set, _number, _bytes),
     STREAM: (_set, _point),
     STREAMED: (_set, _number, _messages, _point_or_end),
+    COMPARE_ALL: (_number, _asked_sets),
+    COMPARED: (_number, _answers),
 }
 
 

@@ -35,13 +35,14 @@ BULK_MIN = 512
 BULK_BATCH = 1 << 14
 
 _SUM_MASK = 2**256 - 1
+_ONE_DIGIT = tuple(bytes((number,)) for number in range(0x80))
 _BLOCK_BYTES_MAX = BLOCK_KEYS_MAX * KEY_BYTES
 
 
 def varint(number: int) -> bytes:
     """`number` in base 128, most significant digit first, the high bit set on all bytes but the last."""
     if number < 0x80:
-        return bytes((number,))
+        return _ONE_DIGIT[number]
     digits = [number & 0x7F]
     while number := number >> 7:
         digits.append(number & 0x7F | 0x80)
@@ -64,26 +65,25 @@ def key_of(timestamp: int, item_id: bytes) -> bytes:
 
 def _sum_keys(keys: bytes) -> int:
     number, total = int.from_bytes, 0
-    for end in range(KEY_BYTES, len(keys) + 1, KEY_BYTES):
-        total += number(keys[end - ID_BYTES : end], "little")
+    for start in range(KEY_BYTES - ID_BYTES, len(keys), KEY_BYTES):
+        total += number(keys[start : start + ID_BYTES], "little")
     return total
 
 
 def _offset_in(block: bytes, key: bytes) -> int:
     """Byte offset of the first key in `block` that is not below `key` (which may be a mere prefix)."""
-    low, high = 0, len(block) // KEY_BYTES
+    low, high = 0, len(block)
     while low < high:
-        middle = (low + high) >> 1
-        at = middle * KEY_BYTES
+        at = (low + high) // (2 * KEY_BYTES) * KEY_BYTES
         if block[at : at + KEY_BYTES] < key:
-            low = middle + 1
+            low = at + KEY_BYTES
         else:
-            high = middle
-    return low * KEY_BYTES
+            high = at
+    return low
 
 
 class _Shelf:
-    """A run of blocks. `counts` and `totals` are running values before each block, or empty when stale."""
+    """A run of blocks. `counts` (in bytes) and `totals` run up to each block, or are empty when stale."""
 
     __slots__ = ("blocks", "count", "counts", "firsts", "sums", "total", "totals")
 
@@ -97,7 +97,7 @@ class _Shelf:
         self.totals: list[int] = []
 
     def run(self) -> None:
-        self.counts = list(accumulate((len(block) // KEY_BYTES for block in self.blocks), initial=0))
+        self.counts = list(accumulate(map(len, self.blocks), initial=0))
         self.totals = list(accumulate(self.sums, initial=0))
 
     def put(self, at: int, *blocks: bytes) -> None:
@@ -239,6 +239,17 @@ class RangeIndex:
         which, at, offset = self._locate(rank)
         return self._count_to(which, at, offset)
 
+    def cut(self, rank: int) -> tuple[tuple[int, int], bytes, bytes]:
+        """What `before_rank` says, and the keys below and at `rank`, which has an item on either side."""
+        which, at, offset = self._locate(rank)
+        blocks = self._shelves[which].blocks
+        key = blocks[at][offset : offset + KEY_BYTES]
+        if offset:
+            below = blocks[at][offset - KEY_BYTES : offset]
+        else:
+            below = (blocks[at - 1] if at else self._shelves[which - 1].blocks[-1])[-KEY_BYTES:]
+        return self._count_to(which, at, offset), below, key
+
     def fingerprint(self, lower: int, upper: int) -> bytes:
         """The fingerprint of ranks [lower, upper)."""
         return fingerprint(upper - lower, self.before_rank(upper)[1] - self.before_rank(lower)[1])
@@ -254,6 +265,23 @@ class RangeIndex:
             raise IndexError(rank)
         which, at, offset = self._locate(rank)
         return self._shelves[which].blocks[at][offset : offset + KEY_BYTES]
+
+    def starting(self, timestamp: int, prefix: bytes) -> list[bytes]:
+        """The ids of this timestamp that begin like that, in order."""
+        key, found = timestamp.to_bytes(8, "big") + prefix, list[bytes]()
+        if not self._size:
+            return found
+        which, at = self._find(key)
+        offset = _offset_in(self._shelves[which].blocks[at], key)
+        for shelf in islice(self._shelves, which, None):
+            for block in islice(shelf.blocks, at, None):
+                for start in range(offset, len(block), KEY_BYTES):
+                    if not block.startswith(key, start):
+                        return found
+                    found.append(block[start + KEY_BYTES - ID_BYTES : start + KEY_BYTES])
+                offset = 0
+            at = 0
+        return found
 
     def ids(self, lower: int, upper: int) -> Iterator[bytes]:
         """The ids of ranks [lower, upper) in order."""
@@ -283,8 +311,8 @@ class RangeIndex:
 
     def _find(self, key: bytes) -> tuple[int, int]:
         """The shelf and block where `key` is or would be. The index is not empty."""
-        which = max(bisect_right(self._firsts, key) - 1, 0)
-        return which, max(bisect_right(self._shelves[which].firsts, key) - 1, 0)
+        which = (bisect_right(self._firsts, key) or 1) - 1
+        return which, (bisect_right(self._shelves[which].firsts, key) or 1) - 1
 
     def _locate(self, rank: int) -> tuple[int, int, int]:
         """Shelf, block and byte offset of `rank`; the end is the place behind the last key."""
@@ -294,9 +322,9 @@ class RangeIndex:
         shelf = self._shelves[which]
         if not shelf.counts:
             shelf.run()
-        rest = rank - self._counts[which]
+        rest = (rank - self._counts[which]) * KEY_BYTES
         at = bisect_right(shelf.counts, rest, 0, len(shelf.blocks)) - 1
-        return which, at, (rest - shelf.counts[at]) * KEY_BYTES
+        return which, at, rest - shelf.counts[at]
 
     def _count_to(self, which: int, at: int, offset: int) -> tuple[int, int]:
         if not self._counts:
@@ -306,11 +334,11 @@ class RangeIndex:
             shelf.run()
         block = shelf.blocks[at]
         if offset * 2 <= len(block):
-            part = _sum_keys(block[:offset])
+            total = shelf.totals[at] + _sum_keys(block[:offset])
         else:  # the shorter way: from the other end
-            part = shelf.sums[at] - _sum_keys(block[offset:])
-        count = self._counts[which] + shelf.counts[at] + offset // KEY_BYTES
-        return count, self._totals[which] + shelf.totals[at] + part
+            total = shelf.totals[at + 1] - _sum_keys(block[offset:])
+        count = self._counts[which] + (shelf.counts[at] + offset) // KEY_BYTES
+        return count, self._totals[which] + total
 
     def _run(self) -> None:
         self._counts = list(accumulate((shelf.count for shelf in self._shelves), initial=0))

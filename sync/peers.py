@@ -104,6 +104,11 @@ class Peers:
         ]
         return min(times, default=float("inf"))
 
+    def hurry_all(self, now: float) -> None:
+        """This machine's network changed: what failed before may work now."""
+        for home in self.peers:
+            self.hurry(home, now)
+
     def hurry(self, home: bytes, now: float) -> None:
         """Try this one at once."""
         peer = self.peers.get(home)

@@ -13,6 +13,7 @@ from protocol.judge import Checked
 from protocol.record import Record
 from sync.index import RangeIndex
 from sync.sets import SetKey
+from sync.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ class Port(Protocol):
 
     def index(self, key: SetKey, created_before: int, expires_after: int) -> RangeIndex:
         """The items of a set with `created` below a time and `expires` above a day."""
+        ...
+
+    def sketch(self, key: SetKey, created_before: int, expires_after: int) -> Sketch | None:
+        """The sketch of the same items; None for a set that has none, or not yet."""
         ...
 
     def sets_of(self, record: Record) -> list[SetKey]:

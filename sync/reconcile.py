@@ -85,6 +85,9 @@ class _Reader:
 
     def number(self) -> int:
         message, at, value = self._message, self._at, 0
+        if at < len(message) and message[at] < 0x80:
+            self._at = at + 1
+            return message[at]
         last = min(at + VARINT_BYTES_MAX, len(message))
         while at < last:
             byte = message[at]
@@ -111,7 +114,7 @@ class _Reader:
         offset, size = self.number(), self.number()
         if size > ID_BYTES:
             raise _bad()
-        prefix = self.take(size)
+        prefix = self.take(size) if size else b""
         if not offset:
             timestamp = INFINITY  # a prefix says nothing here, but @nostr-dev-kit/sync sends one
         else:
@@ -274,16 +277,15 @@ class Reconciler:
             ids = b"".join(index.ids(lower[0], upper[0]))
             out.add(timestamp, prefix, ID_LIST, varint(count) + ids)
             return
-        for bucket in range(BUCKETS):
-            # The first count % BUCKETS buckets hold one item more than the others.
-            if bucket == BUCKETS - 1:
-                following, bound = upper, (timestamp, prefix)
-            else:
-                rank = lower[0] + count // BUCKETS + (bucket < count % BUCKETS)
-                following = index.before_rank(rank)
-                bound = _bound_between(index.key(rank - 1), index.key(rank))
-            out.add(*bound, FINGERPRINT, fingerprint(following[0] - lower[0], following[1] - lower[1]))
+        size, larger = divmod(count, BUCKETS)
+        rank = lower[0]
+        for bucket in range(BUCKETS - 1):
+            rank += size + (bucket < larger)  # the first ones hold one item more than the others
+            following, below, key = index.cut(rank)
+            part = fingerprint(following[0] - lower[0], following[1] - lower[1])
+            out.add(*_bound_between(below, key), FINGERPRINT, part)
             lower = following
+        out.add(timestamp, prefix, FINGERPRINT, fingerprint(upper[0] - lower[0], upper[1] - lower[1]))
 
     def _list(
         self, out: _Writer, lower: tuple[int, int], upper: tuple[int, int], timestamp: int, prefix: bytes

@@ -85,6 +85,14 @@ class Runner:
         """Something happened."""
         self._do(self.engine.handle(event, self._clock()))
 
+    def moved(self, own_ips: set[str]) -> None:
+        """This machine has these addresses now. A link from another one is dead: do not wait to notice."""
+        for link in list(self._links.values()):
+            if link.local_ip and link.local_ip.partition("%")[0] not in own_ips:
+                link.close("")
+        self.engine.peers.hurry_all(self._clock())  # what failed before may work now
+        self.event(events.Changed())
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The handler of `/link`."""
         return await serve(request, self.end, self._run)

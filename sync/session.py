@@ -17,20 +17,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from protocol.errors import TheirFault
 from protocol.record import Record
-from sync import credits, frames, streaming
+from sync import credits, frames
 from sync.exchange import Exchange, Window
 from sync.frames import write_frame
 from sync.limits import TokenBucket
 from sync.port import Port
 from sync.sets import SetKey
 
-FEATURES = (streaming.FEATURE,)  # what a node can do beyond the first version
 HELLO_TIMEOUT_S = 15.0
 HELLO_AGAIN_S = 600.0  # between two later hellos; two unset clocks could follow each other back and forth
 IDLE_STRANGER_S = 60.0  # a link that serves nothing is closed after this
@@ -57,7 +56,6 @@ class Session:
     invite_id: bytes | None
     since: float
     node_key: bytes = b""  # with which the peer greeted us
-    features: tuple[str, ...] = FEATURES  # named in hello
     exchange: Exchange = field(init=False)
     hello: dict[int, Any] | None = None
     their_blinds: frozenset[bytes] = frozenset()
@@ -66,6 +64,8 @@ class Session:
     asked: bool = False
     offered: set[bytes] = field(default_factory=set)
     joined: Callable[[bytes | None], None] = lambda coalition: None
+    features: Sequence[str] = frames.FEATURES
+    sketches_failed: dict[bytes, float] = field(default_factory=dict)  # the node's
     unknown_frames: int = 0
     keys_wanted: int = 0
     pace: TokenBucket = field(default_factory=lambda: TokenBucket(FRAMES_PER_S, FRAMES_AT_ONCE_MAX))
@@ -73,7 +73,7 @@ class Session:
     said_again: float | None = None
 
     def __post_init__(self) -> None:
-        self.exchange = Exchange(self.port, self.peer, comparer=self.initiator)
+        self.exchange = Exchange(self.port, self.peer, comparer=self.initiator, failed=self.sketches_failed)
 
     def begin(self) -> list[bytes]:
         """The first frame. It is said again on another day."""
@@ -112,8 +112,14 @@ class Session:
             frames.RECONCILED,
             frames.NOT_SHARED,
             frames.SHARED,
+            frames.SKETCH_WANTED,
+            frames.SKETCH,
         ):
             return self.exchange.on_compare(kind, fields, now)
+        if kind == frames.COMPARE_ALL:
+            return self.exchange.on_compare_all(fields[0], fields[1])
+        if kind == frames.COMPARED:
+            return self.exchange.on_compared(fields[0], fields[1], now)
         if kind == frames.RECORDS:
             return self.exchange.passing.on_records(fields[0], fields[1], now) if self.exchange.sets else []
         if kind == frames.TAKEN:
@@ -207,7 +213,7 @@ class Session:
         if not set(frames.VERSIONS) & set(said[1]):
             raise TheirFault("no_common_version")
         self._take_day(said)
-        self.exchange.passing.streaming.spoken = streaming.FEATURE in {*self.features} & {*said[2]}
+        self.exchange.take_features(set(self.features) & set(said[2]))
         self.exchange.passing.take_limits(*said.get(7, [])[:3])
         self.port.heard(self.peer, said[5])
         self.port.day_of_peer(self.peer, said[3])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from sync.index import RangeIndex
+from sync.sketch import Difference, Sketch
 
 PATIENCE_S = 20.0  # for an answer
 COMPARE_SOON_S = 2.0
@@ -29,3 +30,7 @@ class SetState:
     rounds: int = 0
     said: bytes = b""  # the fingerprint in our last `compare`
     index: RangeIndex | None = None
+    alone: bool = False  # the other side did not know it in a comparison of several: named in full next time
+    sketch: Sketch | None = None  # what we state, as it was when the comparison began
+    difference: Difference | None = None  # what the other side's sketch says so far
+    cells_asked: int = 0  # of it

@@ -91,6 +91,7 @@ class Link:
         self._channel = handshake.channel()
         self._ws = ws
         self._tcp = ws.get_extra_info("socket")
+        self.local_ip = str((ws.get_extra_info("sockname") or ("",))[0])
         self._tap = tap
         self._waiting: BoundedQueue[bytes] = BoundedQueue(FRAMES_WAITING_MAX, BYTES_WAITING_MAX)
         self._wake = asyncio.Event()

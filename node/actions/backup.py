@@ -258,14 +258,6 @@ def local_copies(data: Path) -> list[Path]:
     return [path for _, path in sorted(found, reverse=True)]
 
 
-def oldest_copy_s(node: Node) -> float:
-    """When the oldest copy on this machine was written; never, where there is none."""
-    if node.memory:
-        return float("inf")
-    copies = folder_of(node.settings.data).glob("*.db")
-    return min((path.stat().st_mtime for path in copies), default=float("inf"))
-
-
 def copy_is_due(data: Path, now_s: float) -> bool:
     """Whether the newest copy is older than a day. A clock that was set back does not stop them."""
     copies = local_copies(data)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node import keys, sheets
-from node.actions import accounts, members, recovery
+from node.actions import accounts, members, neighborhoods, recovery
 from node.actions.members import Session, coordinator
 from node.actions.setup import NEIGHBORHOOD_LENGTH_MAX
 from node.store import neighbors, people
@@ -21,11 +21,14 @@ from protocol.errors import OurFault, TheirFault
 from protocol.judge import read_checked
 from protocol.kinds.keys import KeyChain, build_chain, recovery_hash
 from protocol.signing import public_key
+from sync.sets import SetKey
 
 if TYPE_CHECKING:
     from node.app import Node
 
 NOT_KNOWN = "That neighborhood does not know this recovery sheet. Try the address of another neighbor."
+NAMES_OTHER = "The other node now names another neighborhood. Please begin again."
+SENTENCES = (NOT_KNOWN, NAMES_OTHER)
 HAS_ONE = "There is a neighborhood in this data folder already. Give --data with an empty one."
 
 
@@ -36,6 +39,18 @@ class Peer:
     home: bytes
     name: str
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The neighborhood that a sheet belongs to, by what a peer says. People compare the six words."""
+
+    home: bytes
+    words: str
+    peer: str
+    peer_words: str
+    needed: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,24 @@ def read_chain(messages: Sequence[bytes], named_sheet: bytes) -> KeyChain:
     if chain is None or named_sheet not in chain.steps[-1].recovery.hashes:
         raise TheirFault("bad_key_record")
     return chain
+
+
+def found(peer: Peer, chain: KeyChain) -> Found:
+    """What a person has to look at before they say that it is theirs."""
+    shape = chain.steps[-1].recovery
+    words, peer_words = keys.six_words(chain.home), keys.six_words(peer.home)
+    return Found(chain.home, words, peer.name, peer_words, shape.threshold, len(shape.hashes))
+
+
+def found_again(home: bytes, peer: str, needed: int) -> Found:
+    """The same, as a form brings it back; the peer is asked once more before anything counts."""
+    return Found(home, keys.six_words(home), peer, "", needed, needed)
+
+
+def check_named(chain: KeyChain, home: bytes) -> None:
+    """Raises OurFault("not_found") where a peer now names another neighborhood than people have looked at."""
+    if chain.home != home:
+        raise OurFault("not_found", NAMES_OTHER)
 
 
 async def come_back(
@@ -159,3 +192,49 @@ def identify(node: Node, session: Session, author: bytes, account: bytes) -> Non
         if node.records.accounts.account(node.home, account)[1] == account:
             raise OurFault("no_longer_possible", "That key is theirs already, or the step is contested.")
         recovery.follow_accounts(node)
+
+
+# how far it is
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A neighborhood that may hold something of ours, and whether it has given all that it kept."""
+
+    name: str
+    connected: bool
+    has_given: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What has come so far, and what is left to do."""
+
+    offers: list[neighborhoods.CoalitionOffer]
+    coalitions: list[str]
+    helpers: list[Helper]
+    waiting: list[recovery.Rest]
+
+
+def aside_came(key: SetKey, home: bytes) -> str:
+    """The setting that says: all that `home` had kept aside of ours in this set has come."""
+    return f"aside {key[0]} {key[1].hex()} {home.hex()}"
+
+
+def progress(node: Node, session: Session) -> Progress:
+    """How far a node that came back from its peers is. Raises OurFault: not_allowed, not_found."""
+    coordinator(session)
+    if not node.setting("came_back"):
+        raise OurFault("not_found")
+    page = neighborhoods.neighborhoods(node, session)
+    rosters = neighborhoods.joined(node)
+    helpers = []
+    for link in page.links:
+        shared: list[SetKey] = [
+            ("coalition", c) for c, roster in rosters.items() if link.home in roster.members
+        ]
+        sets = shared or [("pair", link.home)]
+        given = all(node.setting(aside_came(key, link.home)) for key in sets)
+        helpers.append(Helper(link.name, link.connected, given))
+    names = [roster.charter.name for roster in rosters.values() if node.home in roster.members]
+    return Progress(page.offers, names, helpers, recovery.rest(node))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from node import keys
+from node.actions import restored
 from node.actions.acting import say
 from node.actions.members import Session, coordinator
 from node.actions.names import neighborhood_name
@@ -63,6 +64,8 @@ class Coalition:
     role: str
     members: list[str]
     agreement: str
+    we_vote: bool
+    newcomers: int  # who wait until a second neighborhood that votes vouches for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,8 @@ def neighborhoods(node: Node, session: Session) -> NeighborhoodsPage:
                 role=_role(node, roster),
                 members=sorted(neighborhood_name(node, home) for home in roster.members),
                 agreement=roster.charter.agreement,
+                we_vote=node.home in roster.voters,
+                newcomers=len(roster.vouched) if node.home in roster.voters else 0,
             )
             for coalition_id, roster in rosters.items()
         ],
@@ -160,7 +165,7 @@ def _nearby(node: Node, rows: dict[bytes, neighbors.NeighborRow]) -> list[Nearby
     found = []
     for home, sighting in node.nearby.items():
         state = names.get(rows[home].state, "") if home in rows else ""
-        address = f"{sighting.addresses[0]}:{sighting.port}" if sighting.addresses else ""
+        address = next(iter(sighting.places()), "")
         found.append(Nearby(home, sighting.name, keys.six_words(home), address, state))
     return sorted(found, key=lambda item: (item.name, item.home))
 
@@ -173,7 +178,8 @@ def joined(node: Node) -> dict[bytes, Roster]:
 
 def _role(node: Node, roster: Roster) -> str:
     if node.home not in roster.members:
-        return "left" if node.home in roster.ever else "waiting"
+        waits = node.home in roster.vouched or node.home not in roster.ever
+        return "waiting" if waits else "left"
     if roster.founder == node.home:
         return "founder"
     return "voter" if node.home in roster.voters else "guest"
@@ -184,8 +190,7 @@ def ask_to_link(node: Node, session: Session, *, home: bytes | None, address: st
     coordinator(session)
     place = address.strip()
     if home is not None and home in node.nearby and not place:
-        sighting = node.nearby[home]
-        place = f"{sighting.addresses[0]}:{sighting.port}" if sighting.addresses else ""
+        place = next(iter(node.nearby[home].places()), "")
     if not place or len(place) > 200 or any(letter.isspace() for letter in place):
         raise OurFault("bad_input", "Please type the other node's address, such as 192.168.1.20:8420.")
     if home == node.home:
@@ -257,6 +262,7 @@ def found_coalition(
         neighbors.set_coalition(
             node.connection, founded.id, "joined", name=title, agreement=agreement.strip()
         )
+        restored.roster_proven(node, founded.id)
         node.records.known_changed()
         if members:
             voters = sorted({node.home, *members})
@@ -280,6 +286,14 @@ def decline_coalition(node: Node, session: Session, coalition_id: bytes) -> None
     """Stay out of it."""
     coordinator(session)
     _answer_offer(node, coalition_id, "declined")
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The coalition that a code led to. `waiting`: a second neighborhood has to vouch for us first."""
+
+    name: str
+    waiting: bool
 
 
 def _answer_offer(node: Node, coalition_id: bytes, state: str) -> None:
@@ -317,14 +331,14 @@ def sponsor(node: Node, home: bytes, coalition_id: bytes) -> None:
         say(node, None, "sponsor", coalition(coalition_id), body)
 
 
-async def enter_code(node: Node, session: Session, code: str) -> str:
-    """Use an invitation code; waits until the other node has answered. Gives what happened, in words."""
+async def enter_code(node: Node, session: Session, code: str) -> Joined:
+    """Use an invitation code; waits until the other node has answered."""
     coordinator(session)
     invite = read_invite(code)
     if invite.home == node.home:
         raise OurFault("bad_code", "This code was made here. Give it to the other neighborhood.")
     name: str = await node.join_by_code(invite)
-    return f"This neighborhood is now in the coalition {name}."
+    return Joined(name, node.home not in joined(node)[invite.coalition].members)
 
 
 def overview(node: Node, session: Session | None) -> dict[str, Any]:

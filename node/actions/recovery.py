@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node import sheets
-from node.actions import standings
+from node.actions import restored, standings
 from node.actions.acting import put
 from node.actions.members import Session, coordinator
 from node.keys import NodeKeys, new_node_keys
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from node.app import Node
 
 SIGNED_AT_ONCE = 50  # records in one transaction, so that the page is not held up
+NAMES_TRIED_MAX = 20  # records of an author and kind, the newest, in which a name is looked for
 FORMER_KEYS_MAX = 10_000  # fit into one question to SQLite
 
 
@@ -49,27 +50,52 @@ def policy(node: Node) -> Policy:
     return sheets.read_policy(own_chain(node).steps[-1].recovery)
 
 
-async def replace_key(node: Node, texts: Sequence[str]) -> int:
+def check_may_rotate(node: Node, without_neighbors: bool) -> None:
+    """Raises OurFault("restored_keys") where a rotation may have been forgotten, and nobody was asked.
+
+    A second rotation of the same step would be a rival, and the newer key, or this one, would be void. Asking
+    is `node.finding.newest_keys`; `without_neighbors`: a person says that none of them can be reached.
+    """
+    if restored.keys_unproven(node) and not without_neighbors:
+        raise OurFault("restored_keys")
+
+
+def learn_keys(node: Node, messages: Sequence[bytes]) -> None:
+    """A neighbor's node has given the key records that it holds of us: the newest count here too."""
+    with node.records.transaction():
+        for message in messages:
+            node.records.add(message)
+        restored.keys_proven(node)
+
+
+async def replace_key(node: Node, texts: Sequence[str], *, without_neighbors: bool = False) -> int:
     """A new node key and link key, for a node that was stolen or may have been; gives how many were signed.
 
-    `texts` are the words of enough sheets; the policy stays. Raises SheetFault.
+    `texts` are the words of enough sheets; the policy stays. Raises SheetFault, OurFault("restored_keys").
     """
+    check_may_rotate(node, without_neighbors)
     chain = own_chain(node)
     seeds = sheets.enough(texts, chain)
     rotate(node, seeds, new_node_keys(node.random), chain.steps[-1].recovery)
     return await sign_anew(node)
 
 
-def replace_sheets(node: Node, texts: Sequence[str], kind: Kind) -> list[Sheet]:
-    """New sheets of this kind in the place of all present ones; the node key stays. Raises SheetFault."""
+def replace_sheets(
+    node: Node, texts: Sequence[str], kind: Kind, *, without_neighbors: bool = False
+) -> list[Sheet]:
+    """New sheets of this kind in the place of all present ones; the key stays. Raises as `replace_key`."""
+    check_may_rotate(node, without_neighbors)
     seeds = sheets.enough(texts, own_chain(node))
     made, recovery = sheets.new_sheets(kind, node.random)
     rotate(node, seeds, node.node_keys, recovery)
     return made
 
 
-def replace_one_sheet(node: Node, texts: Sequence[str], number: int) -> Sheet:
-    """A new sheet in the place of a lost one, by enough of the others. Raises SheetFault."""
+def replace_one_sheet(
+    node: Node, texts: Sequence[str], number: int, *, without_neighbors: bool = False
+) -> Sheet:
+    """A new sheet in the place of a lost one, by enough of the others. Raises as `replace_key`."""
+    check_may_rotate(node, without_neighbors)
     chain = own_chain(node)
     seeds = sheets.enough(texts, chain)
     made, recovery = sheets.replaced_sheet(chain.steps[-1].recovery, number, node.random)
@@ -201,17 +227,19 @@ class Rest:
 
 def rest(node: Node) -> list[Rest]:
     """What nobody has signed anew: our own acts, and words of people who are not members here (any more)."""
-    own = node.node_keys.public
-    return [
-        Rest(author, "" if author == node.home else _name_shown(node, author, kind), kind, count)
-        for author, kind, count in aside.rest(node.connection, node.home, own)
-    ]
+    lines = aside.rest(node.connection, node.home, node.node_keys.public)
+    names: dict[bytes, str] = {node.home: ""}  # whatever an author showed last, on whichever kind
+    for author, kind, _ in lines:
+        if author != node.home:
+            names[author] = names.get(author) or _name_shown(node, author, kind)
+    return [Rest(author, names[author], kind, count) for author, kind, count in lines]
 
 
 def _name_shown(node: Node, author: bytes, kind: str) -> str:
-    held = aside.of_author(node.connection, node.home, node.node_keys.public, author, kind)
-    names = [parse(message).body.get("name") for _, message in held]
-    return next((name[:40] for name in reversed(names) if isinstance(name, str) and name), "")
+    own = node.node_keys.public
+    newest = aside.newest_of_author(node.connection, node.home, own, author, kind, NAMES_TRIED_MAX)
+    names = [parse(message).body.get("name") for message in newest]
+    return next((name[:40] for name in names if isinstance(name, str) and name), "")
 
 
 def decide(node: Node, session: Session, author: bytes, kind: str, keep: bool) -> int:

@@ -6,7 +6,11 @@ A restored node does not know what it said after the backup was made; its neighb
   backup had forgotten. That holds for each thing once, whichever version is held by then: neighbors may
   have given back an early one only. What has one thing by its nature (a standing, an answer) begins there.
 - A forgotten version that meets one made since means that a change of its author's lost: they are told.
-- It assents to no epoch of a coalition until its roster was equal to a peer's.
+- It assents to no epoch of a coalition until its roster was equal to a peer's. So does a node that came back
+  from its peers without a backup (node/actions/lost.py): it has forgotten even more. Only a coalition that it
+  has founded since is its own knowledge.
+- It may have forgotten that its node key was replaced, and would make a rival rotation: before it makes one,
+  its key records must have been equal to a peer's, or a person says that no neighbor can be reached.
 - Invitations are void: used ones would work a second time.
 """
 
@@ -14,7 +18,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from node.store import restored as store
@@ -27,17 +31,21 @@ if TYPE_CHECKING:
     from node.app import Node
 
 EDITS_ADDED = 1_000
-_RESTORED, _UNPROVEN = "restored", "rosters_unproven"
+_RESTORED, _PROVEN = "restored", "rosters_proven"
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The last restore: of what, made when, taken up when (Unix seconds), and whether a person read of it."""
+    """The last restore: of what, made when, taken up when (Unix seconds), and whether a person read of it.
+
+    `keys_proven`: our key records have been compared with a peer's since.
+    """
 
     source: str
     made: int
     at: int
     noted: bool = False
+    keys_proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +60,8 @@ class LostEdit:
 def mark(connection: sqlite3.Connection, *, source: str, made: int, at: int) -> None:
     """Begin the time after a restore, in a database that was just taken up. `source`: file or copy."""
     store.begin(connection)
-    told = {"source": source, "made": made, "at": at, "noted": False}
-    settings.put(connection, _RESTORED, json.dumps(told))
-    unproven = [coalition.hex() for coalition in store.coalitions(connection)]
-    settings.put(connection, _UNPROVEN, json.dumps(unproven) if unproven else "")
+    settings.put(connection, _RESTORED, json.dumps(asdict(Restored(source, made, at))))
+    settings.put(connection, _PROVEN, "")
 
 
 def last(node: Node) -> Restored | None:
@@ -67,8 +73,7 @@ def last(node: Node) -> Restored | None:
 def note(node: Node) -> None:
     """A coordinator has read that the node was restored."""
     if found := last(node):
-        told = {"source": found.source, "made": found.made, "at": found.at, "noted": True}
-        node.set_setting(_RESTORED, json.dumps(told))
+        node.set_setting(_RESTORED, json.dumps(asdict(replace(found, noted=True))))
 
 
 # edits
@@ -124,19 +129,36 @@ def forget_lost_edits(node: Node, session: Session) -> None:
         store.forget_lost(node.connection, session.account_key)
 
 
-# rosters
+# rosters and keys
+
+
+def _forgetful(node: Node) -> bool:
+    return bool(node.setting(_RESTORED) or node.setting("came_back"))
 
 
 def roster_proven(node: Node, coalition: bytes) -> None:
-    """Our roster of this coalition was equal to a peer's."""
-    told = node.setting(_UNPROVEN)
-    if told and coalition.hex() in (unproven := json.loads(told)):
-        unproven.remove(coalition.hex())
-        node.set_setting(_UNPROVEN, json.dumps(unproven) if unproven else "")
+    """Our roster of this coalition was equal to a peer's, or we have founded it since."""
+    if not _forgetful(node):
+        return
+    proven = json.loads(node.setting(_PROVEN) or "[]")
+    if coalition.hex() not in proven:
+        node.set_setting(_PROVEN, json.dumps([*proven, coalition.hex()]))
 
 
 def check_may_assent(node: Node, coalition: bytes) -> None:
     """Raises OurFault("restored_roster") until our roster was equal to a peer's."""
-    told = node.setting(_UNPROVEN)
-    if told and coalition.hex() in json.loads(told):
+    if _forgetful(node) and coalition.hex() not in json.loads(node.setting(_PROVEN) or "[]"):
         raise OurFault("restored_roster")
+
+
+def keys_proven(node: Node) -> None:
+    """Our own key records were compared with those that a peer holds."""
+    found = last(node)
+    if found and not found.keys_proven:
+        node.set_setting(_RESTORED, json.dumps(asdict(replace(found, keys_proven=True))))
+
+
+def keys_unproven(node: Node) -> bool:
+    """Whether a key change may have been forgotten: restored, and no peer was asked since."""
+    found = last(node)
+    return found is not None and not found.keys_proven

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from node.app import Node
 
 NEIGHBORHOOD_LENGTH_MAX = 60
+AREA_LENGTH_MAX = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,14 @@ def name(node: Node) -> str:
     return node.setting("neighborhood")
 
 
+def checked_name(text: str) -> str:
+    """What a neighborhood may be called, single-spaced. Raises OurFault("bad_input")."""
+    title = " ".join(text.split())
+    if not 1 <= len(title) <= NEIGHBORHOOD_LENGTH_MAX:
+        raise OurFault("bad_input", "Please give the neighborhood a name of 1 to 60 characters.")
+    return title
+
+
 def new_setup_link(node: Node) -> str:
     """A token for /setup/TOKEN; it replaces an unused one. Raises OurFault("already_set_up")."""
     if node.is_set_up:
@@ -89,9 +98,7 @@ async def set_up(
 ) -> SetUp:
     """Found the neighborhood: node keys, inception, first coordinator; uses the link up."""
     check_setup(node, token)
-    title = " ".join(neighborhood.split())
-    if not 1 <= len(title) <= NEIGHBORHOOD_LENGTH_MAX:
-        raise OurFault("bad_input", "Please give the neighborhood a name of 1 to 60 characters.")
+    title = checked_name(neighborhood)
     keys.check_passphrase(passphrase)
     members.check_name(name)
     seed = node.random(32)
@@ -124,7 +131,7 @@ def found(
     try:
         with node.records.transaction():
             node.set_setting("neighborhood", neighborhood)
-            node.set_setting("area", " ".join(area.split())[:80])
+            node.set_setting("area", " ".join(area.split())[:AREA_LENGTH_MAX])
             node.set_setting("setup_hash", "")
             node.become(signed.id, own)
             put(node, signed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from node import VERSION
 from node.actions.acting import say, say_again
-from node.store import erasures, neighbors
+from node.store import aside, erasures, neighbors
 from node.views import posts as view
 from protocol.encoding import encode
 from protocol.kinds.erasure import digest
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CARD_AGE_MAX_S = 7 * DAY_S
 CARD_LIFE_DAYS = 365
 PREKEY_AGE_MAX_S = 30 * DAY_S
-PREKEY_KEPT_S = 60 * DAY_S
+PREKEY_KEPT_S = 30 * DAY_S  # since it was replaced: as long as a parcel sealed to it may live
 
 
 def keep_standings(node: Node, changed: Iterable[Record]) -> None:
@@ -61,7 +61,10 @@ def _keep_standing(node: Node, thing: bytes) -> None:
         return
     if post.expires is None or post.expires <= node.today() or _lies_ahead(node, post):
         return
-    held = next((r for r in node.records.about(thing, "standing") if r.home == node.home), None)
+    # one that waits for room in the quota is our last word as well
+    waiting = aside.about(node.connection, thing, "standing", node.home, node.node_keys.public)
+    said_here = [*node.records.about(thing, "standing"), *waiting]
+    held = next((r for r in said_here if r.home == node.home), None)
     said = Standing.read(held) if held is not None else None
     if said is None and row.state == "open":
         return
@@ -84,9 +87,16 @@ def _keep_standing(node: Node, thing: bytes) -> None:
 
 
 def current_prekey(node: Node) -> bytes:
-    """The public prekey to put on the card: a new one each month, old ones deleted after 60 days."""
+    """The public prekey to put on the card: a new one each month.
+
+    Old ones are deleted when they have been replaced for 30 days, so 60 days after they were made. A node
+    that was off meanwhile replaces its own only then: what was sealed to it while it was away still opens.
+    """
     now = node.stamp()
     held = neighbors.prekeys(node.connection)
+    if held and held[0][2] > now + DAY_S:
+        neighbors.date_prekeys_back(node.connection, now)
+        held = neighbors.prekeys(node.connection)
     neighbors.drop_prekeys(node.connection, now - PREKEY_KEPT_S)
     if held and held[0][2] > now - PREKEY_AGE_MAX_S:
         return held[0][0]

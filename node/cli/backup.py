@@ -16,9 +16,22 @@ from rich.progress import BarColumn, Progress, TextColumn
 from node import keys
 from node.actions import backup as use
 from node.actions import restore as taking_up
+from node.actions.lost import HAS_ONE
 from node.backup_file import SUFFIX, Header, read_header
 from node.cli import show
-from node.cli.common import ask, data_option, first_line, folder, has_terminal, json_option, print_json
+from node.cli.common import (
+    ask,
+    data_option,
+    first_line,
+    folder,
+    has_terminal,
+    json_option,
+    new_passphrase,
+    print_json,
+    typed_name,
+    who_option,
+)
+from node.cli.lost import Beginning, area_option, bring_back, language_option, words_option
 from node.store.database import DATABASE_NAME, lock_folder
 from protocol.errors import OurFault, WorldFault
 
@@ -134,17 +147,35 @@ def _watched(data: Path, target: Path, *, quiet: bool) -> Iterator[None]:
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--yes", is_flag=True, help="Do not ask before the present data is moved aside.")
+@click.option("--yes", is_flag=True, help="Do not ask: present data is moved aside, six words are right.")
 @_PASSPHRASE_FILE
+@click.option("--peer", metavar="ADDRESS", help="Without FILE: a neighbor's node to come back from.")
+@words_option
+@who_option
+@click.option("--neighborhood", metavar="NAME", help="Without FILE: what the neighborhood is called.")
+@area_option
+@language_option
 @data_option
-def restore(file: Path | None, yes: bool, passphrase_file: str | None) -> None:
-    """Bring a node back from the backup in FILE.
+def restore(
+    file: Path | None,
+    yes: bool,
+    passphrase_file: str | None,
+    peer: str | None,
+    words_file: str | None,
+    neighborhood: str | None,
+    area: str,
+    language: str,
+) -> None:
+    """Bring a node back from the backup in FILE, or, without one, from a neighbor's node.
 
-    The node must not be running. What is in the data folder is kept, under another name in it. Without FILE:
-    what comes back without a backup, and what does not.
+    From FILE: the node must not be running. What is in the data folder is kept, under another name in it.
+
+    Without FILE: shows what is gone for good without a backup, and what comes back, and goes on to that. It
+    needs the recovery sheet and the address of a neighbor's node, and is for an empty data folder. The NAME
+    of --as becomes the coordinator, with a new passphrase.
     """
     if file is None:
-        _without_backup()
+        _without_backup(peer, words_file, neighborhood, area, language, passphrase_file, yes)
         return
     data = folder()
     header = _whole(file)
@@ -196,8 +227,49 @@ def _confirm(data: Path) -> None:
         raise OurFault("bad_input", "Nothing was changed.")
 
 
-def _without_backup() -> None:
+def _without_backup(
+    peer: str | None,
+    words_file: str | None,
+    neighborhood: str | None,
+    area: str,
+    language: str,
+    passphrase_file: str | None,
+    yes: bool,
+) -> None:
     show.say(WITHOUT_BACKUP)
-    show.say("With a backup: barnraise restore FILE")
-    show.say("Where the data is here, but the node's key was stolen: barnraise recover key")
-    show.say("The way back from other neighborhoods alone is still to come. Keep the recovery sheets.")
+    if (folder() / DATABASE_NAME).exists() and ask("status").result["set_up"]:
+        show.say(
+            f"There is a neighborhood in {folder()}, so nothing was changed."
+            "\nWith a backup: barnraise restore FILE"
+            "\nWhere the data is here, but the node's key was stolen: barnraise recover key"
+        )
+        if peer is not None:
+            raise OurFault("already_set_up", HAS_ONE)
+        return
+    if peer is None and not has_terminal():
+        show.say("With a backup: barnraise restore FILE")
+        show.say("With the recovery sheet, and a neighbor's node: barnraise restore --peer ADDRESS --as NAME")
+        return
+    if peer is None and not click.confirm(
+        "Do you have the recovery sheet, and the address of a neighbor's node?", err=True
+    ):
+        show.say("Then look for a backup first, and for the sheet. With a backup: barnraise restore FILE")
+        return
+    address = peer or click.prompt("Address of a neighbor's node, such as 192.168.1.20:8420", err=True)
+    name = _given(typed_name(), "Your name, as the coordinator", "--as NAME")
+    called = _given(neighborhood, "Name of the neighborhood", "--neighborhood NAME")
+
+    def chosen() -> str:
+        return first_line(Path(passphrase_file)) if passphrase_file is not None else new_passphrase()
+
+    beginning = Beginning(called, area, name, language)
+    bring_back(address, words_file, beginning, chosen, yes=yes, as_json=False)
+
+
+def _given(said: str | None, question: str, option: str) -> str:
+    if said:
+        return said
+    if not has_terminal():
+        raise OurFault("bad_input", f"There is no terminal to ask at. Give {option}.")
+    answer: str = click.prompt(question, err=True)
+    return answer

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from node.cli import show
-from node.cli.common import Commands, acting, as_options, ask, call, data_option, json_option, print_json
-from protocol.errors import WorldFault
+from node.cli.common import (
+    Commands,
+    acting,
+    as_options,
+    ask,
+    call,
+    data_option,
+    has_terminal,
+    json_option,
+    print_json,
+)
+from protocol.errors import OurFault, WorldFault
 
 
 @click.group(cls=Commands)
@@ -65,10 +77,15 @@ def found(name: str, partners: tuple[str, ...], agreement: str, as_json: bool) -
     show.say(f"“{made['name']}” is founded.{asked} Invite others with: barnraise coalition invite")
 
 
+_which_option = click.option(
+    "--coalition", "which", default="", metavar="NAME", help="Which one, if there are several."
+)
+
+
 @coalition.command()
 @data_option
 @as_options
-@click.option("--coalition", "which", default="", metavar="NAME", help="Which one, if there are several.")
+@_which_option
 @json_option
 def invite(which: str, as_json: bool) -> None:
     """Make a code that lets one more neighborhood in. It works once, for seven days."""
@@ -103,4 +120,164 @@ def join(code: str, as_json: bool) -> None:
     if as_json:
         print_json(done)
     else:
-        show.say(show.clean(done["joined"]))
+        name = show.clean(done["joined"])
+        if done["waiting"]:
+            show.say(
+                f"“{name}” has this neighborhood's request. Three or more neighborhoods vote there, so a"
+                " second one has to vouch for you. Its coordinator sees that on the coalition's page, and"
+                " with: barnraise coalition show"
+            )
+        else:
+            show.say(f"This neighborhood is now in the coalition “{name}”.")
+
+
+# who belongs to one
+
+
+@coalition.command("show")
+@data_option
+@_which_option
+@json_option
+def show_coalition(which: str, as_json: bool) -> None:
+    """Show who belongs to a coalition, what is proposed, and whose key was replaced."""
+    _tell(call("coalition_show", coalition=which), as_json)
+
+
+def _tell(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    show.table(["Neighborhood", "Role"], [(one["name"], one["role"]) for one in found["members"]])
+    for one in found["proposals"]:
+        show.say(f"\nProposed ({one['id'][: show.ID_CHARS]}): voting {_names(one['voters'])}")
+        for what, names in (("guests", one["guests"]), ("out", one["out"]), ("agreed", one["assents"])):
+            if names:
+                show.say(f"  {what}: {_names(names)}")
+        if one["same"]:
+            show.say("  Nobody's role changes; it lists keys that were replaced.")
+        show.say(
+            f"  {len(one['assents'])} of {one['needed']} needed. Agree with: barnraise coalition agree ID"
+        )
+    for one in found["newcomers"]:
+        show.say(
+            f"\n{show.clean(one['name'])} ({one['home'][: show.ID_CHARS]}, {one['words']}) wants to come in;"
+            f" invited by {_names(one['vouched_by'])}.\n"
+            "  A second neighborhood that votes vouches for it with: barnraise coalition vouch ID"
+        )
+    if found["renewed"]:
+        show.say(
+            f"\nReplaced its key since the roster was agreed: {_names(found['renewed'])}. So that no old"
+            " recovery sheet can make another key count: barnraise coalition renew"
+        )
+    if found["forked"]:
+        show.say("\nSomebody has signed two different rosters. See: barnraise coalition branches")
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(show.clean(name) for name in names) or "nobody"
+
+
+@coalition.command()
+@data_option
+@as_options
+@_which_option
+@json_option
+def renew(which: str, as_json: bool) -> None:
+    """Propose the roster as it is, with the keys of today.
+
+    Worth it after a neighborhood has replaced its node's key: until a roster lists the new one, whoever
+    finds an old recovery sheet could make another key count instead.
+    """
+    _tell(call("coalition_renew", **acting(), coalition=which), as_json)
+
+
+@coalition.command()
+@click.argument("newcomer", metavar="ID")
+@data_option
+@as_options
+@_which_option
+@json_option
+def vouch(newcomer: str, which: str, as_json: bool) -> None:
+    """Vouch for a neighborhood that another has invited. ID as “barnraise coalition show” shows it.
+
+    Needed where three or more neighborhoods vote: then two of them have to vouch for a newcomer.
+    """
+    _tell(call("coalition_vouch", **acting(), coalition=which, newcomer=newcomer), as_json)
+
+
+@coalition.command()
+@click.argument("proposal", metavar="ID")
+@data_option
+@as_options
+@_which_option
+@json_option
+def agree(proposal: str, which: str, as_json: bool) -> None:
+    """Agree to a proposal. ID is the beginning of its id, as “barnraise coalition show” shows it."""
+    _tell(call("coalition_agree", **acting(), coalition=which, proposal=proposal), as_json)
+
+
+@coalition.command()
+@data_option
+@_which_option
+@json_option
+def branches(which: str, as_json: bool) -> None:
+    """Show where the roster splits: some agreed to one list of members, some to another."""
+    found = call("coalition_branches", coalition=which)
+    if as_json:
+        print_json({"items": found})
+        return
+    if not found:
+        show.say("There is one roster only. Nothing is to be chosen.")
+    for fork in found:
+        for one in fork["branches"]:
+            _tell_branch(one)
+        if fork["signed_twice"]:
+            show.say(f"Signed both: {_names(fork['signed_twice'])}. Ask them how it came about.")
+        if fork["can_choose"]:
+            show.say(
+                "No node can know which is meant. Talk to the other coordinators, and choose the same one"
+                " everywhere:\n  barnraise coalition follow ID --as NAME"
+            )
+        else:
+            show.say("This is not decided yet, and every node will decide it alike.")
+
+
+def _tell_branch(one: dict[str, Any]) -> None:
+    day = show.moment(one["created"]).date().isoformat()
+    here = ", followed here" if one["followed"] else ""
+    show.say(f"{one['id'][: show.ID_CHARS]}, proposed by {show.clean(one['proposed_by'])} on {day}{here}")
+    for what, names in (
+        ("voting", one["voters"]), ("guests", one["guests"]), ("out", one["out"]), ("agreed", one["signed"])
+    ):  # fmt: skip
+        if names:
+            show.say(f"  {what}: {_names(names)}")
+    show.say(f"  decisions since: {one['epochs'] - 1}")
+    if not one["with_us"]:
+        show.say("  This neighborhood is not in it: you would leave the coalition.")
+
+
+@coalition.command()
+@click.argument("branch", metavar="ID")
+@data_option
+@as_options
+@_which_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def follow(branch: str, which: str, yes: bool, as_json: bool) -> None:
+    """Follow another roster of a coalition from now on. ID as “barnraise coalition branches” shows it.
+
+    It changes only which one this node follows, and can be taken back.
+    """
+    parameters = {**acting(), "coalition": which, "branch": branch}
+    if not yes:
+        if not has_terminal():
+            raise OurFault("bad_input", "There is no terminal to ask at. Say --yes to follow that roster.")
+        found = call("coalition_follow", **parameters, sure=False)
+        _tell_branch(found)
+        click.confirm("Follow this roster?", abort=True, err=True)
+        parameters["branch"] = found["id"]
+    done = call("coalition_follow", **parameters, sure=True)
+    if as_json:
+        print_json(done)
+    else:
+        show.say("This neighborhood follows that roster from now on.")

@@ -89,16 +89,20 @@ def data_option(function: Decorated) -> Decorated:
     )(function)
 
 
-def as_options(function: Decorated) -> Decorated:
-    """--as and --passphrase-file: who acts."""
-    who = click.option(
+def who_option(function: Decorated) -> Decorated:
+    """--as: who acts."""
+    return click.option(
         "--as",
         "who",
         metavar="NAME",
         expose_value=False,
         callback=_keep(_WHO),
         help="Your name, as you sign in on the page.",
-    )
+    )(function)
+
+
+def as_options(function: Decorated) -> Decorated:
+    """--as and --passphrase-file: who acts."""
     file = click.option(
         "--passphrase-file",
         metavar="FILE",
@@ -106,7 +110,7 @@ def as_options(function: Decorated) -> Decorated:
         callback=_keep(_FILE),
         help="A file that begins with your passphrase. [default: $BARNRAISE_PASSPHRASE, or you are asked]",
     )
-    return who(file(function))
+    return who_option(file(function))
 
 
 def json_option(function: Decorated) -> Decorated:
@@ -137,9 +141,15 @@ def call(command: str, **parameters: Any) -> Any:
     return ask(command, **parameters).result
 
 
+def typed_name() -> str:
+    """The NAME of --as, "" where it is missing."""
+    who: str = click.get_current_context().meta.get(_WHO, "")
+    return who
+
+
 def acting_name() -> str:
     """The NAME of --as. Raises a usage error where it is missing."""
-    who: str = click.get_current_context().meta.get(_WHO, "")
+    who = typed_name()
     if not who:
         raise click.UsageError("Say who you are: --as NAME, the name with which you sign in on the page.")
     return who

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import shutil
@@ -16,10 +17,10 @@ from typing import Any
 import click
 from rich.text import Text
 
-from node import control
+from node import control, network, ports
 from node.app import BUILT_S
 from node.cli import show
-from node.cli.common import data_option, data_text, json_option, print_json
+from node.cli.common import call, data_option, data_text, json_option, print_json
 from node.keys import KEY_FILE_NAME
 from node.settings import Settings
 from node.store.database import DATABASE_NAME
@@ -49,12 +50,17 @@ class Finding:
 @click.option(
     "--port", type=click.IntRange(0, 65_535), help="The port that the node is to use. [default: 8420]"
 )
+@click.option("--peer", metavar="ADDRESS", help="Call another node, and say how far that comes.")
 @json_option
-def doctor(port: int | None, as_json: bool) -> None:
-    """Check this machine and this node.
+def doctor(port: int | None, peer: str | None, as_json: bool) -> None:
+    """Check this machine, this node and its network, or the way to another node.
 
-    Each line says ok, or what needs attention and what to do. Exit status 1 if the node cannot run like this.
+    Each line says ok, or what needs attention and what to do. Exit status 1 if the node cannot run like this,
+    or the other cannot be reached.
     """
+    if peer is not None:
+        _call(peer, as_json)
+        return
     settings = Settings.from_outside(data=data_text(), port=port)
     findings = list(examine(settings))
     stopped = any(finding.stops for finding in findings)
@@ -69,6 +75,34 @@ def doctor(port: int | None, as_json: bool) -> None:
         for finding in findings:
             _show(finding)
     if stopped:
+        click.get_current_context().exit(1)
+
+
+STEPS = {
+    "name": "Name",
+    "address": "Address",
+    "connection": "Connection",
+    "answer": "Node",
+    "greeting": "Greeting",
+    "whose": "Link",
+    "coalitions": "Coalitions",
+}
+
+
+def _call(address: str, as_json: bool) -> None:
+    steps = call("peer", address=address)
+    reached = all(step["ok"] for step in steps)
+    if as_json:
+        print_json({"ok": reached, "steps": steps})
+    else:
+        for step in steps:
+            said = show.clean(step["said"])
+            _show(
+                Finding(
+                    STEPS[step["name"]], said, "" if step["ok"] else "The call stopped here.", not step["ok"]
+                )
+            )
+    if not reached:
         click.get_current_context().exit(1)
 
 
@@ -95,9 +129,19 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield check_disk(settings.data)
     running = node if node is not None and node["running"] else None
     yield check_port(settings, running)
-    yield check_clock(time.time())
+    if running is None:
+        yield check_clock(time.time())
     yield check_multicast(running)
     yield check_addresses()
+    if running is not None and running["set_up"]:
+        yield from check_network(settings.data)
+
+
+def check_network(folder: Path) -> Iterator[Finding]:
+    """What a running node has just tried itself."""
+    for one in control.call(folder, "network"):
+        said = " ".join([one["said"], *one["more"]])
+        yield Finding(one["name"], show.clean(said).rstrip("."), show.clean(one["advice"]))
 
 
 def check_python(version: tuple[int, ...], largest: int) -> Finding:
@@ -185,11 +229,10 @@ def check_port(settings: Settings, running: dict[str, Any] | None) -> Finding:
         try:
             trial.bind((settings.listen, settings.port))
         except OSError as error:
+            program = ports.holder(settings.port) or "another program"
             taken = error.errno == errno.EADDRINUSE
             said = (
-                f"{settings.port} is in use by another program"
-                if taken
-                else f"{settings.port}: {error.strerror}"
+                f"{settings.port} is in use by {program}" if taken else f"{settings.port}: {error.strerror}"
             )
             return Finding("Port", said, "Stop that program, or start the node with another --port.", True)
     return Finding("Port", f"{settings.port} is free")
@@ -221,7 +264,9 @@ def check_multicast(running: dict[str, Any] | None) -> Finding:
     if len(failed) == len(places):
         advice = "Type the other node's address on the page instead."
         return Finding(name, f"this network does not allow it ({failed[0][1]})", advice)
-    return Finding(name, "multicast is possible")
+    tried = [*network.container(), asyncio.run(network.multicast(up_interfaces()))]
+    said = tried[0].texts()
+    return Finding(name, said["said"].rstrip("."), said["advice"])
 
 
 def _join_group(address: str) -> str:

@@ -9,10 +9,13 @@ from urllib.parse import urlsplit
 
 from node.cli import show
 from node.settings import Settings
+from sync.sightings import host_label
 
 
-def bases(settings: Settings, home: str) -> list[str]:
+def bases(settings: Settings, home: str, host: str = "") -> list[str]:
     """Addresses of the page for somebody else's phone, best first; `home` in hex, "" before set-up.
+
+    `host`: the name that the running node announces, where it is known.
 
     IP addresses come before the name, since many Android phones do not find names that end in `.local`.
     Where the node can only be reached on this machine, that address alone.
@@ -25,7 +28,8 @@ def bases(settings: Settings, home: str) -> list[str]:
         return found[:1]
     if len(found) > 1:  # listening everywhere, so on the name too
         machine = socket.gethostname().lower().partition(".")[0]
-        name = f"barnraise-{home[:4]}.local" if home else f"{machine}.local"
+        own = f"{host_label(bytes.fromhex(home), 1)}.local" if home else f"{machine}.local"
+        name = host or own
         for_others.append(f"http://{name}:{settings.port}")
     return for_others
 
@@ -42,7 +46,7 @@ def only_here(url: str) -> bool:
 def bases_of(where: dict[str, Any]) -> list[str]:
     """As `bases`, from the answer of a command."""
     settings = Settings.from_outside({}, port=where["port"], listen=where["listen"])
-    return bases(settings, where["home"])
+    return bases(settings, where["home"], where["mdns_host"])
 
 
 def show_links(links: list[str]) -> None:

@@ -11,12 +11,14 @@ import click
 from node import VERSION
 from node.cli.backup import backup, restore
 from node.cli.board import board, categories, need, offer
+from node.cli.carry import carry
 from node.cli.coalition import coalition
 from node.cli.common import Commands, data_option
 from node.cli.doctor import doctor
 from node.cli.erasure import erase, erasures
 from node.cli.hours import hours
 from node.cli.importing import import_
+from node.cli.naming import rename
 from node.cli.people import member
 from node.cli.recover import recover
 from node.cli.running import run, setup_link, status
@@ -48,6 +50,7 @@ COMMANDS = (
     setup_link,
     status,
     doctor,
+    rename,
     member,
     need,
     offer,
@@ -57,6 +60,7 @@ COMMANDS = (
     categories,
     hours,
     coalition,
+    carry,
     backup,
     restore,
     import_,

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from node.cli import show
-from node.cli.common import Commands, acting, as_options, call, data_option, json_option, print_json
+from node.cli.common import (
+    Commands,
+    acting,
+    as_options,
+    call,
+    data_option,
+    has_terminal,
+    json_option,
+    print_json,
+)
 from node.cli.links import bases_of, show_links
+from node.cli.lost import in_file, words_option
+from protocol.errors import OurFault
 
 
 @click.group(cls=Commands)
 @data_option
 def member() -> None:
-    """List the members, invite more, help one who lost their passphrase."""
+    """List the members, invite more, help one who lost their passphrase, leave."""
 
 
 @member.command("list")
@@ -85,5 +98,104 @@ def reissues(as_json: bool) -> None:
     rows = []
     for one in found:
         day = show.moment(one["created"]).date().isoformat()
-        rows.append((one["name"] or "a neighbor", one["neighborhood"], day, one["state"]))
-    show.table(["Name", "Neighborhood", "Day", "State"], rows)
+        key = one["new"][: show.ID_CHARS]
+        rows.append((one["name"] or "a neighbor", one["neighborhood"], day, key, one["state"]))
+    show.table(["Name", "Neighborhood", "Day", "New key", "State"], rows)
+
+
+@member.command()
+@click.argument("key")
+@data_option
+@as_options
+@words_option
+@json_option
+def contest(key: str, words_file: str | None, as_json: bool) -> None:
+    """Contest a new key that you did not ask for: KEY as “barnraise member reissues” shows it.
+
+    With --as and the old passphrase, or with --words and the 24 words of a key that you wrote down. The
+    account then belongs to the old key again, until a voter of another neighborhood agrees otherwise.
+    """
+    if words_file is None:
+        done = call("member_contest", **acting(), new=key)
+    else:
+        words = [word for line in in_file(words_file) for word in line.split()]
+        done = call("member_contest_on_paper", words=words, new=key)
+    if as_json:
+        print_json(done)
+        return
+    show.say("Contested. Everybody in the coalition sees it.")
+
+
+@member.command()
+@click.argument("key")
+@data_option
+@as_options
+@json_option
+def settle(key: str, as_json: bool) -> None:
+    """Stand by a contested new key of a member here, or agree to one that another neighborhood stands by.
+
+    Only coordinators can. Ask those concerned first: it counts once another neighborhood that votes agrees.
+    """
+    done = call("member_settle", **acting(), new=key)
+    if as_json:
+        print_json(done)
+        return
+    agreed = done["state"] == "settled"
+    show.say("Agreed. The new key counts." if agreed else "Said again. Another that votes is asked.")
+
+
+def _belongings(found: dict[str, Any]) -> None:
+    show.say(
+        f"{show.counted(found['posts'], 'post')}, {found['shared']} of them shared with the region; "
+        f"{show.counted(found['promises'], 'promise or reply', 'promises and replies')}. "
+        f"{found['going']} arranged with somebody, who is told that it is off. "
+        f"Stays: {show.counted(found['claims'], 'entry', 'entries')} of hours, as numbers."
+    )
+
+
+def _sure(command: str, question: str, yes: bool, **parameters: Any) -> Any:
+    """Show what would go, ask, then do it."""
+    if not yes:
+        if not has_terminal():
+            raise OurFault("bad_input", "There is no terminal to ask at. Say --yes to erase it all for good.")
+        found = call(command, **parameters, sure=False)
+        _belongings(found)
+        click.confirm(question.format(name=show.clean(found["name"])), abort=True, err=True)
+    return call(command, **parameters, sure=True)
+
+
+@member.command()
+@data_option
+@as_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def leave(yes: bool, as_json: bool) -> None:
+    """Leave this neighborhood, and erase everything that is yours: posts, notes, profile, key.
+
+    The words go from this node at once, and from other neighborhoods as they hear of it. Nobody can bring
+    them back. Hours stay, as numbers for a key that nobody can name.
+    """
+    done = _sure("member_leave", "Leave, and erase all of it for good?", yes, **acting())
+    if as_json:
+        print_json(done)
+        return
+    show.say("You have left, and everything that was yours is erased here.")
+
+
+@member.command()
+@click.argument("name")
+@data_option
+@as_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def remove(name: str, yes: bool, as_json: bool) -> None:
+    """Remove NAME, who is gone for good, and erase everything of theirs. Only coordinators can.
+
+    It is done in the neighborhood's name. Hours stay, as numbers.
+    """
+    question = "Remove {name}, and erase all of it for good?"
+    done = _sure("member_remove", question, yes, **acting(), name=name)
+    if as_json:
+        print_json(done)
+        return
+    show.say(f"{show.clean(done['name'])} is removed, and everything of theirs is erased here.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -21,7 +19,15 @@ from node.cli.common import (
     new_passphrase,
     print_json,
 )
-from protocol.errors import OurFault
+from node.cli.lost import (
+    Beginning,
+    area_option,
+    asked_for,
+    bring_back,
+    in_file,
+    language_option,
+    words_option,
+)
 
 
 @click.group(cls=Commands)
@@ -33,29 +39,19 @@ def recover() -> None:
     """
 
 
-_words_option = click.option(
-    "--words", "words_file", metavar="FILE",
-    help="A file with the words, one sheet a line. [default: you are asked]",
+_peer_option = click.option(
+    "--peer", default="", metavar="ADDRESS",
+    help="A neighbor's node to ask for newer keys first. [default: after a restore, all that are known]",
+)  # fmt: skip
+_alone_option = click.option(
+    "--without-neighbors", "alone", is_flag=True,
+    help="After a restore: no neighbor can be reached, and the key was surely not replaced since the backup.",
 )  # fmt: skip
 
 
 def _sheets(words_file: str | None) -> list[str]:
     state = call("recover_status")
-    return _in_file(words_file) if words_file is not None else _asked_for(1, state["needed"])
-
-
-def _in_file(words_file: str) -> list[str]:
-    text = sys.stdin.read() if words_file == "-" else Path(words_file).read_text("utf-8")
-    return [line for line in text.splitlines() if line.strip()]
-
-
-def _asked_for(first: int, needed: int) -> list[str]:
-    if not has_terminal():
-        raise OurFault("bad_sheet", "There is no terminal to ask for the words at; give --words FILE.")
-    return [
-        click.prompt(f"The 24 words of sheet {place} of {needed} needed", err=True)
-        for place in range(first, needed + 1)
-    ]
+    return in_file(words_file) if words_file is not None else asked_for(1, state["needed"])
 
 
 @recover.command()
@@ -70,16 +66,27 @@ def status(as_json: bool) -> None:
     show.say(f"{found['needed']} of {found['count']} recovery sheets are needed for a new key.")
     if not found["key_is_current"]:
         show.say("This node's key was replaced on another machine. Nothing it signs counts any more.")
+    if found["keys_unproven"]:
+        show.say(
+            "This node was restored from a backup. If other nodes refuse it now, its key was replaced after"
+            " that: “barnraise recover key” asks them first, and makes a new one."
+        )
     _show_rest(found["rest"])
 
 
 @recover.command()
 @data_option
-@_words_option
+@words_option
+@_peer_option
+@_alone_option
 @json_option
-def key(words_file: str | None, as_json: bool) -> None:
-    """Give this node a new key: the thief's copy counts for nothing from then on."""
-    done = call("recover_key", sheets=_sheets(words_file))
+def key(words_file: str | None, peer: str, alone: bool, as_json: bool) -> None:
+    """Give this node a new key: the thief's copy counts for nothing from then on.
+
+    A node restored from a backup asks its neighbors first whether the key was replaced already: two new keys
+    for one old one would void each other.
+    """
+    done = call("recover_key", sheets=_sheets(words_file), peer=peer, without_neighbors=alone)
     if as_json:
         print_json(done)
         return
@@ -90,47 +97,29 @@ def key(words_file: str | None, as_json: bool) -> None:
 @recover.command()
 @click.argument("address")
 @data_option
-@_words_option
+@words_option
 @as_options
 @click.option("--neighborhood", prompt=True, metavar="NAME", help="What the neighborhood is called.")
-@click.option("--area", default="", help="Where it is, in a few words.")
+@area_option
+@language_option
 @click.option("--yes", is_flag=True, help="Do not ask whether the six words are right: for a script.")
 @json_option
 def peers(
-    address: str, words_file: str | None, neighborhood: str, area: str, yes: bool, as_json: bool
+    address: str,
+    words_file: str | None,
+    neighborhood: str,
+    area: str,
+    language: str,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Bring a lost neighborhood back, without a backup, from the neighbor at ADDRESS.
 
     For an empty data folder. NAME of --as becomes the coordinator, with a new passphrase. What was shared
     with others comes back; what never left the lost machine is gone.
     """
-    name = acting_name()
-    sheets = _in_file(words_file) if words_file is not None else _asked_for(1, 1)
-    found = call("recover_find", address=address, sheet=sheets[0] if sheets else "")
-    if not as_json:
-        show.say(f"{show.clean(found['peer']) or 'The other node'} knows this sheet. It belongs to:\n")
-        show.facts([("six words", found["words"]), ("id", found["home"])])
-    if not yes and not has_terminal():
-        raise OurFault("bad_input", "There is no terminal to ask at. Compare the six words, then give --yes.")
-    if not yes and not click.confirm("\nAre these the six words of your neighborhood?", err=True):
-        raise click.Abort
-    if words_file is None:
-        sheets += _asked_for(2, found["needed"])
-    done = call(
-        "recover_peers", address=address, sheets=sheets, home=found["home"], neighborhood=neighborhood,
-        area=area, who=name, passphrase=new_passphrase(),
-    )  # fmt: skip
-    if as_json:
-        print_json(done)
-        return
-    show.say(
-        f"\n{show.clean(neighborhood)} is back, with a new key, and {show.clean(name)} coordinates it."
-        "\n\nGone with the lost machine: what was only shared here, how to reach people, hours among your own"
-        "\nmembers, and members' keys. What other neighborhoods hold comes over while the node runs:"
-        "\n\n  1. Start it, if it does not run: barnraise run"
-        "\n  2. On the page “Neighborhoods”, accept the coalition that your neighbor offers."
-        "\n  3. Invite people anew, then say who is who: barnraise recover status, barnraise recover person"
-    )
+    beginning = Beginning(neighborhood, area, acting_name(), language)
+    bring_back(address, words_file, beginning, new_passphrase, yes=yes, as_json=as_json)
 
 
 @recover.command()
@@ -159,8 +148,30 @@ def _show_rest(rest: list[dict[str, Any]]) -> None:
     show.say("\nSigned with an earlier key, by nobody who is a member now. A coordinator decides on these:\n")
     rows = [(one["author"][: show.ID_CHARS], one["name"], one["kind"], str(one["count"])) for one in rest]
     show.table(["Author", "Shown name", "Kind", "Records"], rows)
-    show.say("\nWith: barnraise recover decide AUTHOR KIND --sign (or --drop) --as NAME")
+    show.say("\nLook at them with: barnraise recover show AUTHOR KIND")
+    show.say("Decide with: barnraise recover decide AUTHOR KIND --sign (or --drop) --as NAME")
     show.say("After a loss, who is a member again: barnraise recover person AUTHOR MEMBER --as NAME")
+
+
+@recover.command("show")
+@click.argument("author")
+@click.argument("kind")
+@data_option
+@json_option
+def show_waiting(author: str, kind: str, as_json: bool) -> None:
+    """Show the records that wait, one by one: AUTHOR and KIND as “barnraise recover status” shows them."""
+    found = call("recover_show", author=author, kind=kind)
+    if as_json:
+        print_json({"items": found})
+        return
+    rows = []
+    for one in found:
+        day = show.moment(one["created"]).date().isoformat()
+        about = " ".join(part for part in (one["title"] or one["erases"], one["name"]) if part)
+        rows.append(
+            (day, about, one["other"] or {"here": "this neighborhood"}.get(one["where"], "the region"))
+        )
+    show.table(["Day", "About", "Shared with"], rows)
 
 
 @recover.command()
@@ -180,28 +191,39 @@ def decide(author: str, kind: str, keep: bool) -> None:
 
 @recover.command()
 @data_option
-@_words_option
+@words_option
 @click.option(
     "--policy", "kind", type=click.Choice(["one", "three-of-five"]), help="New sheets, all of them."
 )
 @click.option("--replace", "number", type=int, help="One lost sheet, by its number.")
+@_peer_option
+@_alone_option
 @json_option
-def sheets(words_file: str | None, kind: str | None, number: int | None, as_json: bool) -> None:
+def sheets(
+    words_file: str | None, kind: str | None, number: int | None, peer: str, alone: bool, as_json: bool
+) -> None:
     """Make new recovery sheets. Their words are shown only now."""
     if (kind is None) == (number is None):
         raise click.UsageError("Say either --policy one, --policy three-of-five, or --replace NUMBER.")
     made = call(
-        "recover_sheets", sheets=_sheets(words_file), kind=(kind or "").replace("-", "_"), number=number or 0
-    )
+        "recover_sheets", sheets=_sheets(words_file), kind=(kind or "").replace("-", "_"), number=number or 0,
+        peer=peer, without_neighbors=alone,
+    )  # fmt: skip
     if as_json:
-        print_json({"sheets": made})
+        print_json(made)
         return
-    for sheet in made:
-        _show(sheet)
+    for sheet, code in zip(made["sheets"], made["codes"], strict=True):
+        _show(sheet, made, code)
 
 
-def _show(sheet: dict[str, Any]) -> None:
+def _show(sheet: dict[str, Any], made: dict[str, Any], code: str) -> None:
     show.say(f"\nSheet {sheet['number']} of {sheet['count']}; {sheet['needed']} needed. Write it down:\n")
     numbered = [f"{place:2} {word:<10}" for place, word in enumerate(sheet["words"], 1)]
     for at in range(0, len(numbered), 4):
         show.say("  " + " ".join(numbered[at : at + 4]))
+    show.say(f"\nThe six words of this neighborhood: {made['six_words']}")
+    places = [show.clean(place) for place in made["neighbors"]] or ["none yet"]
+    show.say("Neighbors' nodes that can give back what was shared: " + "; ".join(places))
+    if has_terminal():
+        show.say("\nThe same as a square code:\n")
+        show.codes([code], [f"sheet {sheet['number']} of {sheet['count']}"])

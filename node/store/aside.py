@@ -7,6 +7,7 @@ import sqlite3
 from protocol.encoding import encode
 from protocol.judge import Known
 from protocol.kinds.keys import RIVALS_MAX
+from protocol.record import Record, parse
 from protocol.scopes import COALITION
 
 ASIDE_MAX = 3_000  # records kept aside of one neighborhood in one scope; further ones are not taken in
@@ -131,12 +132,24 @@ def rest(connection: sqlite3.Connection, home: bytes, key: bytes) -> list[tuple[
 def of_author(
     connection: sqlite3.Connection, home: bytes, key: bytes, author: bytes, kind: str
 ) -> list[tuple[bytes, bytes]]:
-    """(id, message) of one line of `rest`."""
+    """(id, message) of one line of `rest`, as they came."""
     return connection.execute(
         "SELECT id, message FROM records WHERE status = 1 AND home = ? AND home_key != ?"
         " AND author = ? AND kind = ? ORDER BY seq",
         (home, key, author, kind),
     ).fetchall()
+
+
+def newest_of_author(
+    connection: sqlite3.Connection, home: bytes, key: bytes, author: bytes, kind: str, count: int
+) -> list[bytes]:
+    """Messages of one line of `rest`, those made last first."""
+    rows = connection.execute(
+        "SELECT message FROM records WHERE status = 1 AND home = ? AND home_key != ?"
+        " AND author = ? AND kind = ? ORDER BY created DESC, id LIMIT ?",
+        (home, key, author, kind, count),
+    )
+    return [row[0] for row in rows]
 
 
 def settle(connection: sqlite3.Connection, record_id: bytes, message: bytes | None, home_key: bytes) -> None:
@@ -158,7 +171,34 @@ def in_slot(
     return connection.execute(sql + " AND erases IS NOT NULL" * marks_only, (scope, home, slot)).fetchall()
 
 
-def marks_waiting(connection: sqlite3.Connection, thing: bytes) -> list[bytes]:
-    """The marks of erasure of a thing that are kept aside."""
-    rows = connection.execute("SELECT message FROM records WHERE erases = ? AND status = 1", (thing,))
+def mark_lasts(connection: sqlite3.Connection, thing: bytes, current: bytes) -> bool:
+    """Whether a mark of a thing waits that only the quota keeps out: its author's, or one by the present key.
+
+    One by a key that its home has replaced may be a thief's, and waits for a person.
+    """
+    row = connection.execute(
+        "SELECT 1 FROM records WHERE erases = ? AND status = 1 AND (author != home OR home_key = ?)",
+        (thing, current),
+    ).fetchone()
+    return row is not None
+
+
+def standing_above(connection: sqlite3.Connection, record: Record) -> list[bytes]:
+    """What is kept aside and stands above a record: the marks that erase its thing, and later versions."""
+    rows = connection.execute(
+        "SELECT message FROM records WHERE status = 1"
+        " AND (erases = ?1 OR thing = ?1 AND (edit, id) > (?2, ?3))"
+        " ORDER BY erases IS NULL, edit DESC, id DESC",
+        (record.thing, record.edit, record.id),
+    )
     return [row[0] for row in rows]
+
+
+def about(connection: sqlite3.Connection, subject: bytes, kind: str, home: bytes, key: bytes) -> list[Record]:
+    """Records of `home`, by its key `key`, that speak of `subject` and are kept aside, the latest first."""
+    rows = connection.execute(
+        "SELECT message, home_key FROM records WHERE refers = ? AND kind = ? AND status = 1 AND home = ?"
+        " AND home_key = ? ORDER BY edit DESC, id DESC",
+        (subject, kind, home, key),
+    )
+    return [parse(message).with_home_key(home_key) for message, home_key in rows]

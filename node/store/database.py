@@ -16,6 +16,7 @@ from typing import IO
 
 from sqlite_utils import Database
 
+from node.store.backups import copy_database
 from node.store.schema import NAMES, migrations
 from protocol.errors import WorldFault
 
@@ -71,16 +72,16 @@ def _prepare(connection: sqlite3.Connection, path: Path | None, fresh: bool) -> 
     if applied - set(NAMES):
         raise WorldFault("newer_data")
     if applied and path is not None and migrations.pending(db):
-        _backup_before_migration(connection, path)
+        _backup_before_migration(path)
     migrations.apply(db)
     return db
 
 
-def _backup_before_migration(connection: sqlite3.Connection, path: Path) -> None:
+def _backup_before_migration(path: Path) -> None:
+    """The old database, beside the daily copies; as they are, it is deleted when something is erased."""
     folder = path.parent / "backups"
     folder.mkdir(exist_ok=True, mode=0o700)
-    with contextlib.closing(sqlite3.connect(folder / f"before-{NAMES[-1]}.db")) as copy:
-        connection.backup(copy)
+    copy_database(path, folder / f"before-{NAMES[-1]}.db", lambda done_bytes: None)
 
 
 @contextlib.contextmanager

@@ -143,6 +143,11 @@ def set_coalition(
     )
 
 
+def follow_branch(connection: sqlite3.Connection, coalition_id: bytes, epoch: bytes) -> None:
+    """Follow the branch of a coalition's roster on which an epoch lies: a person has decided so."""
+    connection.execute("UPDATE coalitions SET anchor = ? WHERE id = ?", (epoch, coalition_id))
+
+
 def add_invite(
     connection: sqlite3.Connection, invite_id: bytes, coalition_id: bytes, psk: bytes, now: int, expires: int
 ) -> None:
@@ -179,12 +184,31 @@ def add_prekey(connection: sqlite3.Connection, public: bytes, private: bytes, no
 
 def prekeys(connection: sqlite3.Connection) -> list[tuple[bytes, bytes, int]]:
     """(public, private, made) of every prekey, newest first."""
-    return connection.execute("SELECT public, private, made FROM prekeys ORDER BY made DESC").fetchall()
+    return connection.execute(
+        "SELECT public, private, made FROM prekeys ORDER BY made DESC, rowid DESC"
+    ).fetchall()
 
 
-def drop_prekeys(connection: sqlite3.Connection, made_before: int) -> None:
-    """Delete old prekeys: what was sealed to them can never be opened again."""
-    connection.execute("DELETE FROM prekeys WHERE made < ?", (made_before,))
+def date_prekeys_back(connection: sqlite3.Connection, now: int) -> None:
+    """Prekeys made on a clock that ran ahead count as made now."""
+    connection.execute("UPDATE prekeys SET made = ? WHERE made > ?", (now, now))
+
+
+def drop_prekeys(connection: sqlite3.Connection, replaced_before: int) -> None:
+    """Delete prekeys that had a successor before this time: what was sealed to them can never be opened."""
+    connection.execute(
+        "DELETE FROM prekeys WHERE made < (SELECT max(made) FROM prekeys WHERE made < ?)", (replaced_before,)
+    )
+
+
+def own_parcels(connection: sqlite3.Connection, home: bytes, scope: bytes, today: int) -> int:
+    """How many parcels of ours there are in a coalition that are not over."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM records WHERE scope = ? AND home = ? AND kind = 'parcel' AND status = 0"
+        " AND expires > ?",
+        (scope, home, today),
+    ).fetchone()
+    return int(count)
 
 
 def card_prekey(connection: sqlite3.Connection, home: bytes) -> bytes | None:

@@ -22,7 +22,7 @@ from node.store import aside, database, erasures, known
 from node.store.aside import returning, set_aside
 from node.store.quota import Slots, slot_of
 from node.store.rows import Rows
-from node.store.words import merge_if_small
+from node.store.words import merge_if_small, note_lingering
 from node.views import in_search_index, rebuild, refresh, refresh_accounts
 from protocol.errors import TheirFault
 from protocol.judge import Checked, Known, judge
@@ -207,7 +207,7 @@ class Records(Rows):
         alone = alone and erases is None
         marks = [] if alone else self._marks(record)
         if erases is None and not (alone or marks):  # one that was over the quota comes first, if it fits now
-            for message in aside.marks_waiting(self.connection, thing):
+            for message in aside.standing_above(self.connection, record):
                 self.add(message)
             marks = self._marks(record)
         if erases is None and marks:
@@ -246,6 +246,7 @@ class Records(Rows):
         if erases is not None:
             erasures.heard(self.connection, thing, self.now())
             self.lingering.marks += 1
+            note_lingering(self.connection)
             self.lingering.indexed += in_search_index(gone)
         self._new.append(record)
         if speaks_of_accounts:
@@ -270,16 +271,23 @@ class Records(Rows):
         Marks wait aside, lest words come back, and so does what is our own: a thief's flood may be why.
         """
         waiting = aside.in_slot(self.connection, scope, home, slot, marks_only=home != self.own_home)
-        count = self._drop("scope = ? AND home = ? AND slot = ?", (scope, home, slot))
+        count = self._drop("scope = ? AND home = ? AND slot = ? AND status = 0", (scope, home, slot))
         for message, home_key in waiting:
             self._wait_aside(parse(message).with_home_key(home_key))
         return count
 
     def _wait_aside(self, record: Record) -> None:
+        """Keep a record on the side, if there is room; but no words that a mark erases which waits, too."""
         found = self.connection.execute("SELECT 1 FROM records WHERE id = ?", (record.id,)).fetchone()
         scope = scope_bytes(record.scope)
+        thing, chain = erased_thing(record), self.known.chains.get(record.home)
+        current = chain.current if chain is not None else b""
+        if thing is None and aside.mark_lasts(self.connection, record.thing, current):
+            return
         if found is None and aside.room_aside(self.connection, scope, record.home, self.own_home):
             self._insert(record, 1)
+        if thing is not None and aside.mark_lasts(self.connection, thing, current):
+            self._delete("thing = ? AND erases IS NULL AND status = 1", (thing,))
 
     def _drop(self, where: str, arguments: tuple[object, ...]) -> int:
         """Delete records and bring the views of their things up to date; gives how many left."""

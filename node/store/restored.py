@@ -24,11 +24,6 @@ def begin(connection: sqlite3.Connection) -> None:
         connection.execute(f"DELETE FROM {table}")
 
 
-def coalitions(connection: sqlite3.Connection) -> list[bytes]:
-    """Every coalition that the backup knew."""
-    return [row[0] for row in connection.execute("SELECT id FROM coalitions ORDER BY id")]
-
-
 def forgot_above(connection: sqlite3.Connection, thing: bytes) -> int | None:
     """The edit number up to which the backup knew a thing, -1 for none; None where nothing was said since."""
     row = connection.execute(

@@ -91,7 +91,7 @@ class Rows(Reading):
             ),
         )
         if status == 0:
-            self.indexes.insert(set_of(record, self.indexes.own_home), record.created, record.id)
+            self.indexes.insert(set_of(record, self.indexes.own_home), record)
 
     def _delete(self, where: str, arguments: tuple[object, ...]) -> list[Record]:
         """Delete records; gives those that were in their sets: their views are to be refreshed."""
@@ -103,7 +103,7 @@ class Rows(Reading):
             record = parse(message).with_home_key(home_key)
             if status == 0:
                 gone.append(record)
-                self.indexes.remove(set_of(record, self.indexes.own_home), record.created, record.id)
+                self.indexes.remove(set_of(record, self.indexes.own_home), record)
             self.connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
         self.lingering.rows += len(rows)
         return gone

@@ -10,9 +10,10 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from node.store import database
+from node.store import database, settings
 
 SMALL_BLOCKS = 32  # of at most 4 KB
+_LINGER = "words_linger"
 MERGE_PAGES = 64  # of about 4 KB, written in one step
 
 
@@ -62,3 +63,22 @@ def empty_log(connection: sqlite3.Connection) -> bool:
     finally:
         connection.execute(f"PRAGMA busy_timeout = {patience_ms:d}")
     return not busy
+
+
+# across a restart: whether copies of the database may hold what was erased, however young they are
+
+
+def note_lingering(connection: sqlite3.Connection) -> None:
+    """Something was erased; in the transaction that does it."""
+    settings.put(connection, _LINGER, "1")
+
+
+def note_cleared(connection: sqlite3.Connection) -> None:
+    """The words are in no file any more: index and log are clean, and the copies made before are deleted."""
+    with database.transaction(connection):
+        settings.put(connection, _LINGER, "")
+
+
+def linger(connection: sqlite3.Connection) -> bool:
+    """Whether a run that was killed has left that undone."""
+    return bool(settings.get(connection, _LINGER))

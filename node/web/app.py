@@ -14,12 +14,16 @@ from node.web.pages import (
     api,
     backup,
     board,
+    branches,
+    carry,
     coalitions,
     erasure,
     frontdoor,
     hours,
     join,
     leaving,
+    lost,
+    naming,
     neighborhoods,
     people,
     posts,
@@ -36,8 +40,8 @@ from node.web.render import environment
 from node.web.visitor import look_up
 
 FEATURES = (
-    *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods),
-    *(reissues, recovery, backup, erasure, leaving, coalitions, privacy, status, api),
+    *(frontdoor, setup, join, sign_in, board, posts, promises, hours, people, profile, neighborhoods, naming),
+    *(reissues, recovery, lost, backup, carry, erasure, leaving, coalitions, branches, privacy, status, api),
 )
 
 
@@ -48,17 +52,22 @@ async def meet(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
+async def _token(request: web.Request) -> str:
+    token = (await request.post()).get("csrf", "")
+    return token if isinstance(token, str) else ""
+
+
 @web.middleware
 async def check_form(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every POST must come from a page of ours, with the token of this very visitor."""
     if request.method not in ("GET", "HEAD"):
         visitor = request[VISITOR]
         try:
-            token = (await request.post()).get("csrf", "")
-        except ValueError:  # bytes that are no text
+            streamed = request.path in safety.STREAMED_PATHS
+            token = await (safety.first_field(request, "csrf") if streamed else _token(request))
+        except ValueError:  # bytes that are no text, or no form
             raise web.HTTPBadRequest from None
-        genuine = isinstance(token, str) and safety.token_fits(visitor, token)
-        if not (genuine and safety.came_from_here(request)):
+        if not (safety.token_fits(visitor, token) and safety.came_from_here(request)):
             if visitor.session_ended and request.path != "/sign-in":
                 raise web.HTTPSeeOther("/sign-in?said=ended")
             raise web.HTTPForbidden

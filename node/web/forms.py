@@ -12,6 +12,7 @@ from unicodedata import category
 
 from multidict import MultiDict, MultiMapping
 
+from node.sheets import SheetFault
 from node.web.languages import phrase
 from protocol.errors import SENTENCES, Fault
 
@@ -127,7 +128,16 @@ class Form:
         return passphrase
 
     def refuse(self, fault: Fault) -> None:
-        """Show what a use case refused, at its field if the form has that field, else at the top."""
+        """Show what a use case refused, at its field if the form has that field, else at the top.
+
+        A fault of a recovery sheet stands at its field and names the word, in the reader's language.
+        """
+        if isinstance(fault, SheetFault):
+            if fault.sheet:
+                self.wrong(f"sheet-{fault.sheet}", fault.pattern, **fault.values)
+            else:
+                self.wrong_as_a_whole(fault.pattern, **fault.values)
+            return
         field = FIELD_OF_FAULT.get(fault.code, "")
         if field and field in self.entered:
             self.wrong(field, fault.sentence)

@@ -11,6 +11,8 @@
   then take this node for part of that site. So only names that are ours are answered, others get 421.
   A literal IP address cannot be rebound and is always fine. `/link` is not a page: it trusts keys, not
   names, and `/healthz` says nothing: both are answered under any name.
+- **IPv6**: a home router keeps IPv4 from outside out by its nature, but may let IPv6 through. So where no
+  address to listen on was chosen, somebody with a global IPv6 address must be in one of our own networks.
 - **Headers**: the policy allows this node's style sheet and nothing else, no script at all. No other site may
   frame our pages (X-Frame-Options too, for browsers that do not know frame-ancestors) or load what we answer
   (Cross-Origin-Resource-Policy: to SameSite, two ports of one address are one "site"). Search engines are
@@ -19,7 +21,8 @@
   other sites, which both ensure, but under `no-referrer` browsers send `Origin: null` with our own forms
   (Fetch standard, "append a request Origin header"), and the check above would be blind.
 - **Cache**: pages are never stored; shared phones and computers have a Back button.
-- **Bodies** over 64 KiB are refused; the largest form of the page holds under 8 KiB.
+- **Bodies** over 64 KiB are refused; the largest form of the page holds under 8 KiB. A carried file is
+  larger: its form is read as it comes, the token first, and nothing of the file before that was looked at.
 """
 
 from __future__ import annotations
@@ -29,15 +32,20 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.typedefs import Handler
 
 from node.actions import setup
 from node.app import Node
+from node.settings import LISTEN_DEFAULT
 from node.web.keys import LINK_PATH, NODE
 from node.web.visitor import Visitor, form_cookie, session_cookie
+from sync.sightings import host_label
 
 BODY_LIMIT_BYTES = 64 * 1024
+STREAMED_PATHS = ("/carry/in",)
+PARTS = web.RequestKey("parts", MultipartReader)  # what is left of a form that is read as it comes
+TOKEN_SIZE_BYTES_MAX = 200
 ANY_HOST_PATHS = (LINK_PATH, "/healthz")
 HEADERS = {
     "Content-Security-Policy": (
@@ -68,7 +76,9 @@ def given_names(node: Node) -> set[str]:
 
 def mdns_name(node: Node) -> str:
     """The name that the node itself announces on its network; "" before it has a neighborhood."""
-    return f"barnraise-{setup.neighborhood(node).id.hex()[:4]}.local" if setup.is_set_up(node) else ""
+    if not setup.is_set_up(node):
+        return ""
+    return node.mdns_host or f"{host_label(setup.neighborhood(node).id, 1)}.local"
 
 
 def own_names(node: Node) -> set[str]:
@@ -87,9 +97,19 @@ def is_own_host(node: Node, host: str) -> bool:
     return True
 
 
+def came_from_near(node: Node, remote: str) -> bool:
+    """Whether somebody at this IP address may be answered at all."""
+    ip = ipaddress.ip_address(remote.partition("%")[0])
+    if node.settings.listen != LISTEN_DEFAULT or ip.version == 4 or not ip.is_global or ip.ipv4_mapped:
+        return True
+    return any(ip in network for network in node.networks)
+
+
 @web.middleware
 async def guard_host(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse names that are not ours, before anything else is looked at."""
+    """Refuse names that are not ours, and who comes from far by IPv6, before anything else is looked at."""
+    if request.remote and not came_from_near(request.app[NODE], request.remote):
+        return web.Response(status=403, text="This node answers its own network only.\n")
     if request.path not in ANY_HOST_PATHS and not is_own_host(request.app[NODE], request.host):
         return web.Response(
             status=421,
@@ -116,6 +136,20 @@ def came_from_here(request: web.Request) -> bool:
 def used_tls(request: web.Request) -> bool:
     """Whether the browser spoke TLS, to us or to a proxy before us. Asked after `came_from_here`."""
     return request.secure or request.headers.get("Origin", "").startswith("https://")
+
+
+async def first_field(request: web.Request, name: str) -> str:
+    """The first field of a form that is read as it comes; "" where another stands there.
+
+    Raises ValueError where it is no such form.
+    """
+    if not request.content_type.startswith("multipart/form-data"):
+        raise ValueError("not a form with a file")
+    parts = request[PARTS] = await request.multipart()
+    part = await parts.next()
+    if not isinstance(part, BodyPartReader) or part.name != name:
+        return ""
+    return (await part.read_chunk(TOKEN_SIZE_BYTES_MAX)).decode()
 
 
 def token_fits(visitor: Visitor, token: str) -> bool:

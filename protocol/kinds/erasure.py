@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BUCKETS = 32
 BUCKET_SIZE_BYTES = 8
 DIGEST_SIZE_BYTES = BUCKETS * BUCKET_SIZE_BYTES
+KIND_LENGTH_MAX = 32
 _DOMAIN = b"barnraise/1 erasures\x00"
 
 
@@ -69,8 +70,11 @@ def erased_thing(record: Record) -> bytes | None:
     scope = read_scope(scope_stated)
     if (
         type(kind) is not str
+        or not 0 < len(kind) <= KIND_LENGTH_MAX
         or type(author) is not bytes
+        or len(author) != 32
         or type(nonce) is not bytes
+        or len(nonce) != 16
         or home != record.home
         or scope != record.scope
         or created != record.created

@@ -122,20 +122,28 @@ def build_chain(home: bytes, records: Iterable[Record], listed: Set[bytes] = fro
     """The key chain of `home` from its key records in any order; None without a sound inception.
 
     `records` have passed the judge's own checks (`protocol.judge.key_record`). `listed` are the key
-    records that accepted epochs list: they win over others with the same predecessor.
+    records that accepted epochs list: they and what leads to them win over others with the same predecessor.
     """
     inception: Inception | None = None
-    rotations: dict[bytes, list[tuple[bool, bytes, Rotation]]] = {}
+    found: dict[bytes, Rotation] = {}
     for record in records:
         if record.home != home:
             continue
         if record.kind == "inception" and record.id == home:
             inception = Inception.read(record)
         elif record.kind == "rotation" and (rotation := Rotation.read(record)) is not None:
-            entry = (record.id not in listed, record.id, rotation)
-            rotations.setdefault(rotation.previous, []).append(entry)
+            found[record.id] = rotation
     if inception is None:
         return None
+    preferred: set[bytes] = set()  # a rival that branches off before a listed one counts for nothing
+    for record_id in listed:
+        while record_id in found and record_id not in preferred:
+            preferred.add(record_id)
+            record_id = found[record_id].previous
+    rotations: dict[bytes, list[tuple[bool, bytes, Rotation]]] = {}
+    for record_id, rotation in found.items():
+        entry = (record_id not in preferred, record_id, rotation)
+        rotations.setdefault(rotation.previous, []).append(entry)
     steps = [Step(home, inception.node_key, inception.recovery)]
     while len(steps) < CHAIN_LENGTH_MAX:
         for _, record_id, rotation in sorted(

@@ -103,6 +103,7 @@ class Roster:
     proposals: tuple[Proposal, ...]
     forks: tuple[bytes, ...]
     listed_keys: frozenset[bytes] = field(repr=False)
+    vouched: Mapping[bytes, frozenset[bytes]] = field(default_factory=dict)  # not in yet: by whom sponsored
 
     @property
     def in_force(self) -> bytes:
@@ -248,7 +249,9 @@ def build_roster(
             in_at[sponsor.guest] = max(in_at.get(sponsor.guest, -1), index)
     needed = 1 if len(voters) <= 2 else 2
     guests |= {home for home, makers in backing.items() if len(makers) >= needed and home not in voters}
-    guests -= leaving()
+    gone = leaving()
+    guests -= gone
+    waiting = sorted(backing.keys() - voters - guests - gone)
     proposals = tuple(
         Proposal(child, epochs[child], frozenset(assented(child, path[-1])))
         for child in sorted(children.get(path[-1], ()))
@@ -277,4 +280,5 @@ def build_roster(
         proposals=proposals,
         forks=tuple(forks),
         listed_keys=frozenset(key for epoch_id in path for _, key in epochs[epoch_id].keys),
+        vouched={home: frozenset(backing[home]) for home in waiting},
     )

@@ -92,6 +92,8 @@ def check_envelope(record: Record) -> None:
     if kind is None:
         if signatures != (1 if record.by_home else 2):
             raise TheirFault("wrong_signatures")
+        if record.on_behalf_of is not None and record.by_home:
+            raise TheirFault("wrong_signer")
         # it may be a ledger or roster kind of a later version, and those never expire
         _check_life(record, NEVER if record.expires is None else LIFE_OTHER_DAYS_MAX)
         _check_erased(record)
@@ -122,7 +124,8 @@ def _check_life(record: Record, days_max: int) -> None:
 
 
 def _check_erased(record: Record) -> None:
-    if record.erased and record.body:
+    # What never ends may be a ledger of a later version, and nothing erases a ledger.
+    if record.erased and (record.body or record.expires is None):
         raise TheirFault("bad_edit")
     erased_thing(record)
 

@@ -247,3 +247,20 @@ async def test_a_node_that_does_not_answer_is_not_waited_for_for_ever(
     monkeypatch.setitem(commands.COMMANDS, "status", never_ends)
     with pytest.raises(WorldFault, match="does not answer"):
         await asyncio.to_thread(ask, alder.data, "status", answer_timeout_s=0.05)
+
+
+async def test_a_broken_letter_is_refused_plainly(control_of_alder: Any, alder: Person) -> None:
+    """Half of a letter, as JSON or a terminal of another character set brings it, on whichever way."""
+    opened, _ = control_of_alder
+    for broken in (b'"\\ud800"', b'{"\\udfff": 1}'):
+        parameters = b'{"type": "", "category": "", "where": "", "q": %b}' % broken
+        told = await asyncio.to_thread(
+            send, alder.data, b'{"command": "board", "parameters": %b}' % parameters
+        )
+        assert told["fault"]["code"] == "bad_input" and "letter" in told["fault"]["sentence"]
+    both = b'{"type": "", "category": "", "where": "", "q": "\\ud83e\\udd54"}'  # a potato
+    whole = b'{"command": "board", "parameters": %b}' % both
+    assert (await asyncio.to_thread(send, alder.data, whole))["result"]["items"] == []
+    typed = await alder.asks("need", "--as", "Ben", "Caf\udce9")
+    await opened.stop()
+    assert typed.exit == 1 and "a letter in it is broken" in typed.err

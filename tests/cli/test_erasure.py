@@ -44,3 +44,32 @@ async def test_a_coordinator_erases_through_the_running_node(alder: Person) -> N
         told = await alder.asks("erasures", "--as", "Amara")
         assert "erased by Ines on" in told.out
     assert files_with(alder, WORD) == []
+
+
+def test_leaving_erases_everything_and_the_last_coordinator_stays(alder: Person) -> None:
+    assert alder.types("offer", "--as", "Ben", "Zanzibarzipan", "--contact", "Zanzibarzipan 1").exit == 0
+    assert "Say --yes" in alder.types("member", "leave", "--as", "Ben").err
+    wrong = Person(alder.data, "not his passphrase").types("member", "leave", "--as", "Ben", "--yes")
+    assert wrong.exit == 1 and files_with(alder, WORD) == [DATABASE_NAME]
+    last = alder.types("member", "leave", "--as", "Ines", "--yes")
+    assert last.exit == 1 and "There must be a coordinator" in last.err
+
+    done = alder.types("member", "leave", "--as", "Ben", "--yes", "--json").json
+    assert (done["name"], done["gone"], done["posts"]) == ("Ben", True, 1)
+    assert files_with(alder, WORD) == []
+    names = [one["name"] for one in alder.types("member", "list", "--json").json["items"]]
+    assert sorted(names) == ["Amara", "Ines"]
+    assert alder.types("erasures", "--as", "Ben").exit == 1, "nobody can sign in with his name any more"
+
+
+async def test_a_coordinator_removes_somebody_who_is_gone(alder: Person) -> None:
+    async with running(alder.data):
+        assert (await alder.asks("offer", "--as", "Ben", "Zanzibarzipan")).exit == 0
+        refused = await alder.asks("member", "remove", "Ben", "--as", "Amara", "--yes")
+        assert refused.exit == 1 and "Only a coordinator" in refused.err
+        assert "called Bob" in (await alder.asks("member", "remove", "Bob", "--as", "Ines", "--yes")).err
+        done = await alder.asks("member", "remove", "ben", "--as", "Ines", "--yes")
+        assert (done.exit, done.out) == (0, "Ben is removed, and everything of theirs is erased here.\n")
+        told = await alder.asks("erasures", "--as", "Ines")
+        assert "erased by Ines on" in told.out
+    assert files_with(alder, WORD) == []

@@ -100,3 +100,28 @@ async def test_a_lost_neighborhood_comes_back_at_the_terminal(tmp_path: Path) ->
     node = Node(settings_of(new))
     assert node.key_is_current and node.home == home
     node.close()
+
+
+async def test_restore_without_a_file_leads_on_to_the_neighbors(tmp_path: Path) -> None:
+    sheet, home, _ = await linked_and_lost(tmp_path)
+    words = words_in(tmp_path, sheet)
+    person = Person(tmp_path / "nothing yet")
+    told = person.types("restore")
+    assert told.exit == 0 and "gone for good" in told.out and "restore --peer ADDRESS" in told.out
+    async with running(tmp_path / "oak") as oak:
+        at_oak = f"127.0.0.1:{oak.node.settings.port}"
+        command = ("restore", "--peer", at_oak, "--words", words)
+        nameless = await person.asks(*command, "--yes")
+        assert nameless.exit == 1 and "Give --as NAME" in nameless.err
+        named = (*command, "--as", "Ines", "--neighborhood", "Mill Lane", "--language", "de")
+        unsure = await person.asks(*named, BARNRAISE_ALLOW_LOOPBACK="1")
+        assert unsure.exit == 1 and "Compare the six words" in unsure.err
+        back = await person.asks(*named, "--yes", BARNRAISE_ALLOW_LOOPBACK="1")
+        assert (back.exit, back.err) == (0, "") and "Mill Lane is back" in back.out
+        again = await person.asks(*named, "--yes", BARNRAISE_ALLOW_LOOPBACK="1")
+        assert again.exit == 1 and "There is a neighborhood in this data folder already" in again.err
+    node = Node(settings_of(person.data))
+    assert node.home == home and node.key_is_current
+    ines = await members.sign_in(node, name="Ines", passphrase=PASSPHRASE, address="here")
+    assert ines.language == "de"
+    node.close()

@@ -69,9 +69,9 @@ class Person:
             raise result.exception
         return Typed(result.exit_code, result.stdout, result.stderr)
 
-    async def asks(self, *words: str) -> Typed:
+    async def asks(self, *words: str, **environment: str) -> Typed:
         """The same while a node runs in this process."""
-        return await asyncio.to_thread(self.types, *words)
+        return await asyncio.to_thread(self.types, *words, **environment)
 
 
 @asynccontextmanager

@@ -14,10 +14,12 @@ from functools import cache
 from nacl.bindings import crypto_box_seal
 
 from protocol import introduction
+from protocol.bundle import CONTENT_SIZE_BYTES_MAX, letter_key, seal_page, write_header
 from protocol.encoding import encode
 from protocol.kinds.nodes import NodeCard, Profile
 from protocol.kinds.parcel import PADDED_SIZES_BYTES, Parcel, prekey_public
 from protocol.kinds.posts import Details
+from protocol.letter import HeldPage, Section
 from protocol.record import Record, assemble, to_be_signed
 from protocol.scopes import LOCAL_SCOPE
 from protocol.signing import public_key, sign
@@ -26,6 +28,8 @@ from sync.channel import Handshake
 from sync.channel import public_key as noise_public_key
 from sync.index import RangeIndex
 from sync.reconcile import Reconciler
+from sync.sketch import Sketch
+from tests.protocol.bundles import letter_to, records_page
 from tests.protocol.helpers import TODAY, Coalition, Neighborhood, secret
 
 INVITE_ID, PSK = b"invitation no. 7", b"\x73" * 32
@@ -152,6 +156,10 @@ def all_frames() -> list[Sample]:
         (frames.KEYS_GIVEN, [[record.message for record, _ in world().records[:2]]]),
         (frames.ASIDE_WANTED, [[1, HASH], 7]),
         (frames.ASIDE_GIVEN, [[1, HASH], [message], 7]),
+        (frames.SKETCH_WANTED, [[1, HASH], 32, 64, HASH]),
+        (frames.SKETCH, [[1, HASH], 0, cells()[0].inner]),
+        (frames.COMPARE_ALL, [7, [b"\1" + HASH[:20], b"\2" + HASH[:16]]]),
+        (frames.COMPARED, [7, [0, 3]]),
         (99, ["of the future", {1: [None, True]}]),
     ]
     return plain(*(frames.write_frame(kind, *fields) for kind, fields in said))
@@ -181,6 +189,20 @@ def messages() -> list[Sample]:
     return plain(*said, b"\x61", b"\x60")
 
 
+@cache
+def sketch(start: int = 0, count: int = 300) -> Sketch:
+    """The sketch of the items of `index`."""
+    made = Sketch(HASH)
+    for number in range(start, start + count):
+        made.insert(number // 4 * 10, make_id(number))
+    return made
+
+
+def cells() -> list[Sample]:
+    """Cells of a set that differs from ours in 40 items of 300, and in 4; too few of them and enough."""
+    return plain(*(sketch(start).written(0, size) for start in (20, 2) for size in (32, 100)))
+
+
 def introductions() -> list[Sample]:
     """Introductions of Hillside, signed again where the signature would no longer fit."""
     hillside = world().hillside
@@ -205,6 +227,40 @@ def greetings(step: int) -> list[Sample]:
         second = called.receive(first) or b""
         found.append((first, second, caller.receive(second) or b"")[step])
     return plain(*found)
+
+
+def bundles() -> list[Sample]:
+    """A letter, and pages of both sorts, sealed into a file after the alteration; and a file's header."""
+    hillside, riverbend = world().hillside, world().riverbend
+    section, pair = Section(HASH, secret("shared"), HASH), Section(None, secret("pair"), None)
+    chain = [record.message for record in hillside.key_records]
+    letter = letter_to(riverbend.id, hillside.id, [section, pair], tells_held=True, key_records=chain)
+    first = letter.content(_header()[-32:], hillside.seed)
+    claim = world().records[17][0].message
+    shorts = b"".join(number.to_bytes(8, "big") for number in (0, 1, 2**32, 2**64 - 1))
+    held = HeldPage(0, False, "coalition", shorts).content()
+    return [
+        Sample(first, _in_file),
+        Sample(records_page(0, True, claim, claim), lambda inner: _in_file(first, (section.key, inner))),
+        Sample(records_page(0, True), lambda inner: _in_file(first, (pair.key, inner))),
+        Sample(held, lambda inner: _in_file(first, (section.key, inner), (section.key, inner))),
+        Sample(_header()),
+    ]
+
+
+def _header() -> bytes:
+    return write_header({world().riverbend.id: prekey_public(PREKEY)}, HASH)
+
+
+def _in_file(letter: bytes, *pages: tuple[bytes, bytes]) -> bytes:
+    """A file with this letter's content and these pages; what is too long for a page is cut off."""
+    header = _header()
+    contents = [(letter_key(HASH, world().riverbend.id), letter), *pages]
+    sealed = [
+        seal_page(key, header[-32:], place, content[:CONTENT_SIZE_BYTES_MAX])
+        for place, (key, content) in enumerate(contents)
+    ]
+    return header + b"".join(sealed)
 
 
 def _padded(content: bytes) -> bytes:

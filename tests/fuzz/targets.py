@@ -20,6 +20,7 @@ from node.importing import guess_mapping, read_answers
 from node.keys import new_recovery_words
 from node.sheets import SheetFault, read_words
 from protocol import introduction
+from protocol.bundle import PAGE_SIZE_BYTES, START_SIZE_BYTES, header_size_bytes, read_header
 from protocol.encoding import decode, encode
 from protocol.errors import CLOSE_CODES, CODES, Fault, OurFault, TheirFault, WorldFault
 from protocol.invite import Invite, read_invite
@@ -27,11 +28,13 @@ from protocol.judge import Judgement, judge, read_checked
 from protocol.kinds.keys import build_chain
 from protocol.kinds.parcel import prekey_public, try_open
 from protocol.kinds.table import KINDS, refers_to
+from protocol.letter import Opening
 from protocol.record import RECORD_SIZE_MAX_BYTES, assemble, parse
 from sync.addresses import link_url
 from sync.channel import Handshake
 from sync.channel import public_key as noise_public_key
 from sync.frames import FRAME_SIZE_MAX_BYTES, read_frame, read_set, write_frame
+from sync.sketch import CELLS, Difference, read_items, write_items
 from tests.fuzz import samples
 from tests.fuzz.samples import Sample, plain
 from tests.protocol.helpers import TODAY, known
@@ -53,6 +56,15 @@ def refuses(kind: type[Fault], codes: set[str]):  # type: ignore[no-untyped-def]
         yield
     except Fault as fault:
         assert type(fault) is kind and fault.code in codes, f"{type(fault).__name__} {fault.code}"
+
+
+@contextlib.contextmanager
+def refuses_as(codes: dict[type[Fault], set[str]]):  # type: ignore[no-untyped-def]
+    """The same where it may be several classes."""
+    try:
+        yield
+    except Fault as fault:
+        assert fault.code in codes[type(fault)], f"{type(fault).__name__} {fault.code}"
 
 
 ENCODING = {code for code, listed in CODES.items() if listed.about == "encoding"}
@@ -102,7 +114,7 @@ def run_frame(data: bytes) -> None:
     with refuses(TheirFault, set(CLOSE_CODES)):
         kind, fields = read_frame(data)
         assert write_frame(kind, *fields) == data
-        if kind in (2, 3, 4, 5, 6, 15, 16):
+        if kind in (2, 3, 4, 5, 6, 15, 16, 21, 22):
             read_set(fields[0], samples.HASH)
 
 
@@ -160,12 +172,59 @@ def run_reconciliation(data: bytes) -> None:
         assert len(step.need) <= len(data) // 32
 
 
+def run_sketch(data: bytes) -> None:
+    """Cells of another side: they come out even or do not, and more is asked for within the bound."""
+    difference = Difference(samples.sketch())
+    with refuses(TheirFault, {"bad_reconciliation"}):
+        difference.take(data)
+        size = len(difference)
+        found = difference.read()
+        assert found is None or len(found.ours) + len(found.theirs) <= size
+        assert 0 <= difference.wanted() <= CELLS - size
+    with refuses(TheirFault, {"bad_reconciliation"}):
+        assert write_items(read_items(data)) == data
+
+
 def run_parcel(data: bytes) -> None:
     """A sealed parcel; one that is not for us gives None."""
     prekey = (prekey_public(samples.PREKEY), samples.PREKEY)
     with refuses(TheirFault, {"bad_field"}):
         parcel = try_open(data, [prekey])
         assert parcel is None or (len(parcel.records) <= 64 and len(parcel.ranges) <= 16)
+
+
+BUNDLE: dict[type[Fault], set[str]] = {
+    OurFault: {"not_a_bundle"},
+    WorldFault: {"damaged_bundle", "newer_bundle"},
+    TheirFault: {"bad_bundle"},
+}
+
+
+def run_bundle(data: bytes) -> None:
+    """A carried file; what of it is for us is counted, and never more than it may be."""
+    with refuses_as(
+        {
+            OurFault: {"not_a_bundle"},
+            WorldFault: {"damaged_bundle", "newer_bundle"},
+            TheirFault: {"bad_bundle"},
+        }
+    ):
+        size = header_size_bytes(data[:START_SIZE_BYTES])
+        header = read_header(data[:size])
+        opening = Opening(
+            header,
+            samples.world().riverbend.id,
+            header.open([(prekey_public(samples.PREKEY), samples.PREKEY)]),
+        )
+        for at in range(size, len(data) - PAGE_SIZE_BYTES + 1, PAGE_SIZE_BYTES):
+            found = opening.take(data[at : at + PAGE_SIZE_BYTES])
+            if isinstance(found, tuple):
+                assert all(len(record) <= RECORD_SIZE_MAX_BYTES for record in found[1].records)
+        if opening.letter is not None:
+            opening.letter.is_signed_by(samples.world().hillside.key, header.digest)
+            assert encode(opening.letter.statement()) and len(opening.letter.sections) <= 64
+        for held in opening.held.sets.values():
+            assert list(held) == sorted(set(held))
 
 
 def run_invite(data: bytes) -> None:
@@ -296,16 +355,18 @@ def _addresses() -> list[Sample]:
 
 
 TARGETS: dict[str, Target] = {
-    "encoding": Target(run_encoding, samples.values, 14),
-    "record": Target(run_record, samples.records, 20),
+    "encoding": Target(run_encoding, samples.values, 12),
+    "record": Target(run_record, samples.records, 18),
     "key_record": Target(run_key_record, _key_records, 4),
     "frame": Target(run_frame, samples.all_frames, 14),
     "introduction": Target(run_introduction, samples.introductions, 6),
     "greeting_first": Target(run_greeting_first, lambda: samples.greetings(0), 2),
     "greeting_second": Target(run_greeting_second, lambda: samples.greetings(1), 1),
     "greeting_third": Target(run_greeting_third, lambda: samples.greetings(2), 1),
-    "reconciliation": Target(run_reconciliation, samples.messages, 12),
+    "reconciliation": Target(run_reconciliation, samples.messages, 8),
+    "sketch": Target(run_sketch, samples.cells, 2),
     "parcel": Target(run_parcel, samples.parcels, 6),
+    "bundle": Target(run_bundle, samples.bundles, 6),
     "invite": Target(run_invite, _contents, 6),
     "sheet": Target(run_sheet, _sheets, 2),
     "backup": Target(run_backup, _backups, 2),

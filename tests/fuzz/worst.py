@@ -20,6 +20,7 @@ from protocol.errors import Fault
 from protocol.invite import read_invite
 from protocol.judge import judge
 from protocol.kinds.parcel import prekey_public, try_open
+from protocol.letter import SHORTS_MAX, Held, HeldPage, read_letter, read_page
 from protocol.record import Draft, assemble, parse, to_be_signed
 from protocol.scopes import LOCAL_SCOPE
 from protocol.signing import sign
@@ -28,6 +29,7 @@ from sync.channel import public_key as noise_public_key
 from sync.frames import read_frame
 from sync.index import RangeIndex, varint
 from sync.reconcile import Reconciler
+from sync.sketch import CELL_BYTES, CELLS, Difference, Sketch, read_items
 from tests.fuzz import samples, targets
 from tests.protocol.helpers import NOON, TODAY
 
@@ -64,6 +66,20 @@ def _introduction(data: bytes) -> None:
     introduction.check(data, noise, TODAY, targets._current_key)
 
 
+def _page(data: bytes) -> None:
+    page = read_page(data)
+    if isinstance(page, HeldPage):
+        Held().take(None, page)
+
+
+def _sketch(data: bytes) -> None:
+    difference = Difference(Sketch(samples.HASH))
+    difference.take(data)
+    difference.read()
+    difference.wanted()
+    read_items(data[: len(data) // 8 * 8])
+
+
 PARSERS: dict[str, Parser] = {
     "encoding": _quiet(lambda data: decode(data, SIZE_BYTES)),
     "frame": _quiet(read_frame),
@@ -71,7 +87,10 @@ PARSERS: dict[str, Parser] = {
     "introduction": _quiet(_introduction),
     "reconciliation, answering": _quiet(lambda data: _held().respond(data)),
     "reconciliation, asking": _quiet(lambda data: _held().reconcile(data)),
+    "sketch": _quiet(_sketch),
     "parcel": _quiet(lambda data: try_open(data, [(prekey_public(samples.PREKEY), samples.PREKEY)])),
+    "letter": _quiet(read_letter),
+    "page": _quiet(_page),
     "invite": _quiet(lambda data: read_invite(data.decode())),
     "table": _quiet(read_table),
     "address": _quiet(lambda data: link_url(data.decode())),
@@ -170,6 +189,44 @@ MESSAGES: dict[str, Construction] = {
 }
 
 
+def _cells(per_cell: float, spoil: Callable[[Sketch], None] = lambda sketch: None) -> Construction:
+    """The cells of a sketch with so many items for each of them."""
+
+    def made(size: int) -> bytes:
+        count = min(size // CELL_BYTES, CELLS)
+        sketch = Sketch(samples.HASH)
+        for number in range(int(count * per_cell)):
+            sketch.insert(number, samples.make_id(number))
+        spoil(sketch)
+        return sketch.written(0, count)
+
+    return made
+
+
+def _one_check_less(sketch: Sketch) -> None:
+    """Numbers that stay at 1 and -1 in turn, with checks that never fit."""
+    cells = sketch.written(0, CELLS)
+    sketch._cells = [
+        int.from_bytes(cells[at : at + 8], "big") | 7 << 96 | 1 << 160
+        for at in range(0, len(cells), CELL_BYTES)
+    ]
+
+
+def _both_signs(sketch: Sketch) -> None:
+    """As many items less as there are more: every cell passes 1 and -1 again and again."""
+    for number in range(CELLS // 3):
+        sketch.remove(number, samples.make_id(-number - 1))
+
+
+SKETCHES: dict[str, Construction] = {
+    "all that can be read": _cells(0.70),
+    "a little too much": _cells(1.0),
+    "far too much": _cells(3.0),
+    "numbers of one": _cells(1.0, _one_check_less),
+    "both signs": _cells(0.33, _both_signs),
+}
+
+
 def _code(size: int) -> bytes:
     content = encode([["x"] * size])
     return b"BR1" + base64.b32encode(content + hashlib.sha256(content).digest()[:4]).rstrip(b"=")
@@ -206,6 +263,13 @@ SEALED: dict[str, Construction] = {
     for name, value in VALUES.items()
 }
 
+
+def _short_ids(size: int) -> bytes:
+    """A page of a digest, as full as may be."""
+    numbers = range(min(size, SHORTS_MAX * 8) // 8)
+    return HeldPage(0, True, "pair", b"".join(number.to_bytes(8, "big") for number in numbers)).content()
+
+
 CONSTRUCTIONS: dict[tuple[str, str], Construction] = {
     **{("encoding", name): made for name, made in VALUES.items()},
     **{("frame", name): made for name, made in VALUES.items()},
@@ -213,7 +277,11 @@ CONSTRUCTIONS: dict[tuple[str, str], Construction] = {
     ("introduction", "rotations"): _introductions,
     **{("reconciliation, answering", name): made for name, made in MESSAGES.items()},
     **{("reconciliation, asking", name): made for name, made in MESSAGES.items()},
+    **{("sketch", name): made for name, made in SKETCHES.items()},
     **{("parcel", name): made for name, made in SEALED.items()},
+    **{("letter", name): made for name, made in VALUES.items()},
+    **{("page", name): made for name, made in VALUES.items()},
+    ("page", "short ids"): _short_ids,
     ("invite", "addresses"): _code,
     ("invite", "spaces"): lambda size: b"BR1" + b"A " * (size // 2),
     **{("table", name): made for name, made in TABLES.items()},

@@ -69,14 +69,17 @@ class History:
         self.truth = Truth()
         self.story: list[str] = []
         self.counts: Counter[str] = Counter()
+        honest = 4 if self.theme == "rosters" else self.chance.choice([3, 3, 4, 5])
+        member_things, home_things = self.chance.choice([4, 8, 30]), self.chance.choice([4, 8, 30])
         shape = Founding(
-            honest=4 if self.theme == "rosters" else self.chance.choice([3, 3, 4, 5]),
-            member_things=self.chance.choice([4, 8, 30]),
-            home_things=self.chance.choice([4, 8, 30]),
+            honest=honest,
+            # where machines are lost, neither a quota nor old age is to blame for what is missing after
+            member_things=30 if self.theme == "machines" else member_things,
+            home_things=home_things,
             villain_votes=self.theme == "rosters" or self.chance.random() < 0.7,
         )
         begin = founded(shape)
-        hoods = neighborhoods(shape.honest)
+        hoods = neighborhoods(honest)
         self.coalition = begin.coalition
         self.scope = coalition(begin.coalition)
         self.stranger = Neighborhood("Stranger")

@@ -39,6 +39,8 @@ def post(history: History, home: Home) -> None:
     text = f"word{history.count('word'):04d}"
     body = Post(type="need", what="help", category="rides", title=text, slots=history.chance.randint(1, 2))
     days = history.chance.choice([1, 1, 2, 30, 90])
+    if history.theme == "machines":
+        days = 90
     made = home.node.stamp()
     record = home.say(
         history.chance.choice(home.people),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Migrations
 
 from node.actions import backup, erasure, neighborhoods, posts, promises, setup
 from node.actions.drafts import PostDraft
@@ -15,7 +18,9 @@ from node.app import Node
 from node.forgetting import Forgetting
 from node.keys import SealedSeed
 from node.settings import Settings
+from node.store import database
 from node.store.database import DATABASE_NAME
+from node.store.schema import NAMES, migrations
 from tests.node.serving import Place, found, link, places, until
 
 WORD = "Zanzibarzipan"
@@ -142,4 +147,42 @@ def test_what_a_killed_run_left_undone_is_done_at_the_next_start(tmp_path: Path)
     again = open_node(killed)
     let_time_pass(Forgetting(again), 0.0)
     assert files_with(killed, WORD) == []
+    again.close()
+
+
+def test_the_copy_made_before_an_upgrade_forgets_as_the_daily_ones_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the power went before the words were cleared away, and the copy is younger than that."""
+    node = open_node(tmp_path / "data")
+    session = found_riverbend(node)
+    kept, gone = (
+        posts.publish(node, session, PostDraft("need", "help", "food.meal", title, text=title))
+        for title in ("Quince", WORD)
+    )
+    erasure.erase_post(node, session, gone)
+    killed = tmp_path / "killed"
+    shutil.copytree(node.settings.data, killed, ignore=shutil.ignore_patterns("lock"))
+    node.close()
+
+    changed = Migrations("barnraise")
+    second = Migrations._Migration("second", lambda db: db.execute("CREATE TABLE second (name TEXT)"))
+    changed._migrations = [*migrations._migrations, second]
+    monkeypatch.setattr(database, "migrations", changed)
+    monkeypatch.setattr(database, "NAMES", [*NAMES, "second"])
+    again = open_node(killed)
+    (copy,) = (killed / "backups").glob("before-second.db")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    hours_later = again.now() + 7_200
+    os.utime(copy, (hours_later, hours_later))
+    let_time_pass(Forgetting(again), 0.0)
+    assert not copy.exists() and files_with(killed, WORD) == []
+
+    open_node_again = Forgetting(again)
+    shutil.copyfile(killed / DATABASE_NAME, copy)
+    let_time_pass(open_node_again, 0.0)
+    assert copy.exists(), "nothing was erased since: it stays"
+    erasure.erase_post(again, session, kept)
+    let_time_pass(Forgetting(again), 0.0)
+    assert not copy.exists()
     again.close()

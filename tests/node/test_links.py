@@ -83,7 +83,8 @@ async def test_the_main_job_from_being_found_to_hours_on_both_sides(tmp_path: Pa
         assert (item.title, item.neighborhood, item.state) == ("Soup for two", "Riverbend", "open")
 
         code = neighborhoods.invite_neighborhood(riverbend.node, riverbend.session, coalition).code
-        assert "River Valley" in await neighborhoods.enter_code(harbor.node, harbor.session, code)
+        joined = await neighborhoods.enter_code(harbor.node, harbor.session, code)
+        assert joined == neighborhoods.Joined("River Valley", waiting=False)
         await until("Harbor Hill has what came before it", lambda: on_board(harbor, soup), SHOWN_WITHIN_S)
         await until("a guest and the other voter meet", lambda: harbor.hears(oak) and oak.hears(harbor))
 

@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from node.actions import carry
 from node.demo.search import found_in
 from protocol.kinds.parcel import try_open
 from protocol.record import parse
 from tests.privacy.region import Place, Region
 from tests.privacy.words import Listener, Word, may_find, must_find
+from tests.protocol.bundles import opened_by
 from tests.web.reader import Person
 
 AT_START = ("/", "/board", "/api/posts?limit=100", "/no-such-page", "/api/no-such-list")
@@ -61,12 +63,30 @@ async def listen(region: Region) -> Heard:
     for place in region.places.values():
         heard.add(Listener("files", place.name), place.files())
         heard.add(Listener("parcels", place.name), opened_parcels(place))
+    for place in region.places.values():
+        for file in carried(place):
+            heard.add(Listener("stick", place.name), file)
+            for other in region.places.values():
+                if other is not place:
+                    connection = other.server.node.connection
+                    prekeys = connection.execute("SELECT public, private FROM prekeys").fetchall()
+                    heard.add(Listener("bundles", other.name), opened_by(file, prekeys))
+    for file in region.sticks:
+        heard.add(Listener("stick"), file)
     for code in region.codes:
         letters = code.removeprefix("BR1")
         heard.add(Listener("code"), code.encode() + base64.b32decode(letters + "=" * (-len(letters) % 8)))
     heard.add(Listener("mdns"), bytes(region.air.heard))
     heard.add(Listener("log"), region.log.getvalue().encode())
     return heard
+
+
+def carried(place: Place) -> Iterator[bytes]:
+    """What the node writes to be carried to everybody: all that they may hold, and what is held here."""
+    node = place.server.node
+    for held in (False, True):
+        to = carry.recipients(node, None)
+        yield b"".join(carry.Writing(node, to, records=not held, held=held).pieces())
 
 
 def opened_parcels(place: Place) -> bytes:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from node.store import settings
 from protocol.invite import read_invite
 from sync.frames import ASK, write_frame
+from tests.privacy.listening import carried
 from tests.privacy.story import HARBOR_HILL, OAK_STREET, RIVERBEND, Story
 from tests.privacy.words import Word
 
@@ -51,6 +52,24 @@ async def parcels(story: Story, word: str) -> None:
     at = len(row[1]) // 2  # somewhere within the sealed part
     spoiled = row[1][:at] + word.encode() + row[1][at + len(word.encode()) :]
     node.connection.execute("UPDATE records SET message = ? WHERE id = ?", (spoiled, row[0]))
+
+
+async def stick(story: Story, word: str) -> None:
+    """A carried file in which a page was never sealed."""
+    (file, *_) = carried(story.place(RIVERBEND))
+    at = len(file) - 1_000
+    story.region.sticks.append(file[:at] + word.encode() + file[at + len(word.encode()) :])
+
+
+async def bundles(story: Story, word: str) -> None:
+    """A record of local scope that was taken for one of the coalition's."""
+    connection = story.place(RIVERBEND).server.node.connection
+    connection.execute(
+        "UPDATE records SET scope = (SELECT scope FROM records WHERE kind = 'node' LIMIT 1)"
+        " WHERE instr(message, ?) > 0",
+        (word.encode(),),
+    )
+    assert connection.execute("SELECT changes()").fetchone()[0] > 0
 
 
 async def mdns(story: Story, word: str) -> None:
@@ -94,6 +113,8 @@ PLANTS: dict[str, Plant] = {
     "wire": wire,
     "frames": frames,
     "parcels": parcels,
+    "stick": stick,
+    "bundles": bundles,
     "mdns": mdns,
     "signed out": signed_out,
     "page": page,

@@ -144,6 +144,7 @@ class Region:
     air: Eavesdropper = field(default_factory=Eavesdropper)
     log: io.StringIO = field(default_factory=io.StringIO)
     codes: list[str] = field(default_factory=list)
+    sticks: list[bytes] = field(default_factory=list)  # files that lie about, besides those that are written
 
     def people(self) -> dict[str, Person]:
         return {name: one for place in self.places.values() for name, one in place.people.items()}

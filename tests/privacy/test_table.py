@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import typing
 from collections.abc import Iterator
@@ -73,12 +74,43 @@ def columns() -> set[str]:
 
 
 def settings() -> set[str]:
-    """Every name under which the program keeps a setting."""
+    """Every name under which the program keeps a setting: a text, a constant, or what a function gives."""
+    trees = [ast.parse(path.read_text()) for path in NODE.rglob("*.py")]
+    named: dict[str, str] = {}  # constants, and functions that make a name
+    for tree in trees:
+        for part in ast.walk(tree):
+            if isinstance(part, ast.FunctionDef) and part.body and isinstance(part.body[-1], ast.Return):
+                named[part.name] = text_of(part.body[-1].value, {})
+            elif isinstance(part, ast.Assign):
+                target = part.targets[0]
+                pairs = (
+                    zip(target.elts, part.value.elts, strict=False)
+                    if isinstance(target, ast.Tuple) and isinstance(part.value, ast.Tuple)
+                    else [(target, part.value)]
+                )
+                named |= {one.id: text_of(value, {}) for one, value in pairs if isinstance(one, ast.Name)}
     found = set()
-    for path in NODE.rglob("*.py"):
-        found |= set(re.findall(r'set_setting\(\s*f?"([a-z_]+)', path.read_text()))
-        found |= set(re.findall(r'return f"(charter) \{', path.read_text()))
-    return {f"settings.{name}" for name in found}
+    for tree in trees:
+        for call in ast.walk(tree):
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.args):
+                continue
+            if call.func.attr == "set_setting":
+                found.add(text_of(call.args[0], named))
+            elif ast.unparse(call.func) == "settings.put":
+                found.add(text_of(call.args[1], named))
+    assert "" not in found, "a setting whose name this test cannot read"
+    return {f"settings.{name.partition(' ')[0]}" for name in found}
+
+
+def text_of(value: ast.expr | None, named: dict[str, str]) -> str:
+    """The text that an expression is, or begins with; "" where it is none."""
+    if isinstance(value, ast.JoinedStr):
+        value = value.values[0]
+    if isinstance(value, ast.Call):
+        value = value.func
+    if isinstance(value, (ast.Name, ast.Attribute)):
+        return named.get(value.id if isinstance(value, ast.Name) else value.attr, "")
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
 
 
 def memory() -> set[str]:

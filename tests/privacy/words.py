@@ -17,6 +17,8 @@ HEARS = {
     "wire": "links, as they cross the network",
     "frames": "frames, as a node reads and writes them",
     "parcels": "parcels, opened with the keys of whoever holds them",
+    "stick": "carried files, as they lie on a stick",
+    "bundles": "carried files, opened with the keys of whoever they are for",
     "mdns": "mDNS, as anybody on the network hears it",
     "signed out": "pages and lists, without signing in",
     "page": "pages and lists, as one person sees them",
@@ -60,7 +62,7 @@ class Listener:
 def may_find(word: Word, who: Listener) -> bool:
     """Whether the table lets this listener read the word."""
     readers = word.readers
-    if who.hears in ("wire", "code") or readers == "nobody":
+    if who.hears in ("wire", "code", "stick") or readers == "nobody":
         return False
     if readers == "anyone":
         return who.hears != "signed out" or who.home == word.home
@@ -68,6 +70,8 @@ def may_find(word: Word, who: Listener) -> bool:
         return False
     if readers == "coalition":
         return True
+    if who.hears == "bundles":
+        return readers == "two people" and bool(word.other_home) and who.home in word.homes
     if who.hears == "parcels":
         return word.sealed and who.home == word.other_home
     if who.hears == "files":

@@ -48,6 +48,26 @@ body = {{ * any => any }}                     ; by kind, below; readers pass unk
 """
 
 
+BUNDLES = """\
+; What stands in the pages of a bundle (protocol.md, Bundles)
+
+letter = [said: statement, signed: bstr .size 64, key-records: [0*16 bstr .size (0..8192)]]
+statement = {
+  1: hash,                        ; sender
+  2: hash,                        ; recipient
+  3: 0..4294967295,               ; made, Unix seconds
+  4: hash,                        ; the sender's newest prekey
+  5: [0*64 section],
+  6: [0*16 [until: 0..4294967295 / null, fingerprint: bstr .size 16]],
+  7: bool,                        ; whether it tells what is held
+}
+section = [coalition: hash, key: hash, epoch: hash] / [null, key: hash, null]
+page = records-page / held-page
+records-page = [0, number: 0..4294967295, last: bool, records: [0*1000 bstr .size (0..8192)]]
+held-page = [1, number: 0..4294967295, last: bool, set: 0..2, short-ids: bstr .size (0..32000)]
+"""
+
+
 def type_of(hint: Any) -> str:
     """The CDDL of one field's type."""
     origin = get_origin(hint)
@@ -104,6 +124,7 @@ def document() -> str:
         "erasure = { seven: [kind: tstr, scope: scope, author: hash, home: hash, nonce: bstr .size 16,\n"
         "  created: uint, expires: uint / null] }\n"
     )
+    parts.append(BUNDLES)
     return "\n".join(parts)
 
 

@@ -46,7 +46,7 @@ def test_the_worked_example() -> None:
     assert stated["signed"] + stated["payload"] == to_be_signed(post.payload)
     head = bytes.fromhex("d8628440a058d0")
     assert head + stated["payload"] + stated["signatures"] == post.message
-    assert len(stated) == 7
+    assert len(stated) == 7 + 4, "those of bundles too"
 
 
 def test_the_table_of_kinds_is_the_programs() -> None:

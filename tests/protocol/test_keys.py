@@ -64,6 +64,9 @@ def test_of_two_rotations_the_listed_one_counts_else_the_lower() -> None:
     listed = build_chain(oak.id, records, frozenset({high.id}))
     assert listed is not None and listed.head == beyond.id
     assert listed.keys_since(low.id) == (), "what branched off counts for nothing"
+    assert build_chain(oak.id, records, frozenset({beyond.id})) == listed, (
+        "what leads to a listed one counts too"
+    )
 
 
 def test_other_peoples_rotations_do_not_count() -> None:

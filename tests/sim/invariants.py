@@ -23,8 +23,23 @@ from sync.engine import LINKS_MAX
 from sync.sets import SetKey
 from tests.sim.world import Place, World
 
-QUIET = (frames.COMPARE, frames.SAME, frames.NOT_SHARED, frames.SHARED)
-NOISE = (frames.RECORDS, frames.HAVE, frames.WANT, frames.DIFFERS, frames.RECONCILE)
+QUIET = (
+    frames.COMPARE,
+    frames.SAME,
+    frames.NOT_SHARED,
+    frames.SHARED,
+    frames.COMPARE_ALL,
+    frames.COMPARED,
+)
+NOISE = (
+    frames.RECORDS,
+    frames.HAVE,
+    frames.WANT,
+    frames.DIFFERS,
+    frames.RECONCILE,
+    frames.SKETCH,
+    frames.SKETCH_WANTED,
+)
 
 
 def rows(place: Place, sql: str, *arguments: object) -> list[tuple[Any, ...]]:

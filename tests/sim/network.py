@@ -225,7 +225,8 @@ class Network:
         self.trace.update(f"{self.now():.6f} {sender} {receiver} {digest}\n".encode())
         kinds = self.delivered.setdefault((sender, receiver), {})
         if len(data) > 1 and data[0] >> 5 == 4:
-            kinds[data[1]] = kinds.get(data[1], 0) + 1  # frame types are below 24: one byte
+            kind = data[2] if data[1] == 0x18 and len(data) > 2 else data[1]  # two bytes from 24 on
+            kinds[kind] = kinds.get(kind, 0) + 1
         self.tap(sender, receiver, data)
 
     def count(self, *kinds: int) -> int:

@@ -11,7 +11,7 @@ import pytest
 from node.actions import hours, posts, promises, restored, rosters
 from protocol.errors import OurFault
 from tests.sim.invariants import always, settled
-from tests.sim.test_stories import arrange, balance, rows, share_hours
+from tests.sim.test_stories import arrange, balance, chain, rows, share_hours, undelivered
 from tests.sim.world import Place, World
 
 
@@ -91,6 +91,27 @@ def test_what_happened_after_the_backup_comes_back(seed: int) -> None:
     world.until(lambda: want <= set(oak.board()) and want <= set(harbor.board()), 10, "edits win everywhere")
     settled(world)
     assert lost(riverbend) == []
+
+
+def test_a_promise_that_came_by_parcel_comes_back_by_parcel() -> None:
+    """The helper's node knows that the promise had arrived, and has no reason of its own to send it again."""
+    world, riverbend, _, harbor, _ = chain("restored parcel")
+    soup = riverbend.post("Soup for two")
+    world.until(lambda: "Soup for two" in harbor.board(), 5, "the need crosses oak")
+    kept = backup_of(riverbend)
+    promise = arrange(world, harbor, riverbend, soup, seconds=10)
+    share_hours(world, harbor, riverbend, promise, seconds=10)
+    world.until(lambda: undelivered(harbor) == undelivered(riverbend) == 0, 20, "all has arrived")
+    restore(riverbend, kept)
+    assert not riverbend.inbox().arranged and balance(riverbend) == 0
+    world.until(lambda: balance(riverbend) == -75, 300, "promise and hours come back")
+    assert [one.state for one in riverbend.inbox().arranged] == ["agreed"]
+    world.run(60)
+    assert not any(place.links.parcels.schedule.due for place in world.all), "and then there is silence"
+    riverbend.restart()
+    world.run(600)
+    assert not any(place.links.parcels.schedule.due for place in world.all), "it asks once"
+    settled(world)
 
 
 def test_the_same_hours_entered_again_count_once() -> None:

@@ -9,6 +9,7 @@ import pytest
 from sync import credits, frames
 from sync.frames import read_frame
 from sync.passing import Passing
+from sync.streaming import FEATURE
 from tests.sim.invariants import rows, settled
 from tests.sim.world import Place, World
 
@@ -47,7 +48,7 @@ class Listener:
 
 def two_with_much(count: int = POSTS) -> tuple[World, Place, Place, bytes]:
     world = World("streaming")
-    riverbend, oak = world.places("riverbend", "oak")
+    riverbend, oak = place(world, "riverbend"), place(world, "oak")
     coalition = world.coalition(riverbend, oak)
     for number in range(count):
         riverbend.post(f"Need {number}", riverbend.member(f"Member {number % 4}"), text="x" * 1500)
@@ -57,13 +58,20 @@ def two_with_much(count: int = POSTS) -> tuple[World, Place, Place, bytes]:
     return world, riverbend, oak, coalition
 
 
+def place(world: World, name: str) -> Place:
+    """A place that knows streams, and no sketches: those would find so few differences by themselves."""
+    made = world.place(name)
+    made.engine.features = (FEATURE,)
+    return made
+
+
 def held(place: Place) -> int:
     return int(rows(place, "SELECT count(*) FROM view_posts")[0][0])
 
 
 def test_a_newcomer_is_sent_everything_in_order() -> None:
     world, riverbend, _, coalition = two_with_much()
-    harbor = world.place("harbor")
+    harbor = place(world, "harbor")
     heard = Listener(world)
     world.join(riverbend, harbor, coalition)
     world.until(lambda: held(harbor) == POSTS, 30, "everything is there")
@@ -77,7 +85,7 @@ def test_a_link_that_breaks_ten_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credits, "RECORDS_MAX", 8)  # small batches, so that there are many
     monkeypatch.setattr(credits, "BATCHES_IN_FLIGHT_MAX", 2)
     world, riverbend, _, coalition = two_with_much()
-    harbor = world.place("harbor")
+    harbor = place(world, "harbor")
     heard = Listener(world, breaks=10)
     world.join(riverbend, harbor, coalition)
     world.until(lambda: held(harbor) == POSTS, 600, "everything is there")
@@ -92,7 +100,7 @@ def test_a_link_that_breaks_ten_times(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_old_nodes_that_cannot_stream_compare_as_ever() -> None:
     world, riverbend, _, coalition = two_with_much()
-    harbor = world.place("harbor")
+    harbor = place(world, "harbor")
     riverbend.engine.features = ()
     heard = Listener(world)
     world.join(riverbend, harbor, coalition)
@@ -108,6 +116,7 @@ def test_who_holds_nearly_as_much_compares() -> None:
         riverbend.post(f"While oak is away {number}")
     heard = Listener(world)
     oak.start()
+    oak.engine.features = (FEATURE,)
     world.until(lambda: held(oak) == POSTS + 5, 60, "everything is there")
     assert heard.asked == [] and frames.RECONCILE in heard.kinds
     settled(world)
@@ -116,7 +125,7 @@ def test_who_holds_nearly_as_much_compares() -> None:
 def test_what_is_new_comes_while_the_stream_goes_on(monkeypatch: Any) -> None:
     """News does not wait for the end, and is not missing at the end."""
     world, riverbend, _, coalition = two_with_much()
-    harbor = world.place("harbor")
+    harbor = place(world, "harbor")
     said: list[int] = []
     before = Passing.on_stream
 

@@ -33,7 +33,7 @@ from protocol.kinds.roster import Assent, Epoch
 from protocol.scopes import coalition as coalition_scope
 from protocol.scopes import day_of
 from sync import events
-from sync.discovery import Sighting
+from sync.sightings import Sighting
 from tests.sim.network import Network, SimRunner
 
 START_S = 1_800_000_000  # 15 January 2027, 08:00 UTC: after the program was made

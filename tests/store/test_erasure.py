@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,6 +60,11 @@ def test_any_order_of_versions_and_marks_gives_the_same_set(data: st.DataObject)
         assert erasures.is_erased(house.connection, story.post.thing) == bool(marks)
 
 
+def titles(houses: list[House]) -> list[str]:
+    rows = [house.connection.execute("SELECT title FROM view_posts").fetchall() for house in houses]
+    return [title for found in rows for (title,) in found]
+
+
 @settings(max_examples=30)
 @given(st.data())
 def test_through_a_change_of_keys_all_agree_once_they_have_compared(data: st.DataObject) -> None:
@@ -75,8 +83,11 @@ def test_through_a_change_of_keys_all_agree_once_they_have_compared(data: st.Dat
             house.hear(*(parse(message) for message in held if message is not None))
     assert len({frozenset(house.held()) for house in houses}) == 1
     if any(mark in marks for mark in (*story.by_author, late[0])):
-        titles = houses[0].connection.execute("SELECT title FROM view_posts").fetchall()
-        assert titles == [], "an author's mark, and one by the present key, hold for good"
+        assert titles(houses) == [], "an author's mark, and one by the present key, hold for good"
+        kept = [message for house in houses for message in house.messages()]
+        assert not any(b"Zanzibarzipan" in message for message in kept), "nor on the side"
+    else:
+        assert titles(houses) == ["Zanzibarzipan"] * 3, "an erasure by the key before has left with it"
 
 
 def test_what_the_home_had_erased_is_not_signed_anew_by_itself() -> None:
@@ -99,6 +110,33 @@ def test_what_the_home_had_erased_is_not_signed_anew_by_itself() -> None:
     aside.settle(here.connection, mark.id, None, b"")  # the coordinator drops the erasure: it was a thief's
     waiting = aside.of_members(here.connection, story.oak.id, story.oak.key, [], 50)
     assert {parse(message).id for message in waiting} == {other.id, story.post.id}
+
+
+@pytest.mark.parametrize("by_author", [True, False])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_mark_that_waits_over_the_quota_takes_the_words_along(by_author: bool, own: bool) -> None:
+    """At home what is over the quota waits aside; what is erased does not, in whatever order it comes."""
+    riverbend, oak = Neighborhood("Riverbend"), Neighborhood("Oak Street")
+    region = Coalition("The valley", riverbend, oak, member_things=1)
+    region.agreed(region.charter, [riverbend, oak])
+    ben = oak.member("Ben")
+    low, high = sorted(
+        (ben.post(region.scope, title=title, days=days) for title, days in (("one", 3), ("two", 60))),
+        key=lambda post: post.thing,
+    )
+    mark = ben.erase(high) if by_author else oak.erasure(high)
+    for order in itertools.permutations((low, high, mark)):
+        house = House(oak if own else riverbend, riverbend if own else oak, coalitions=[region]).settle_in()
+        house.hear(*order, high)
+        assert house.held() & {low.id, high.id, mark.id} == {low.id}
+        assert house.aside() == {mark.id}, "the mark waits, the words are gone"
+        house.check()
+    rotation = oak.rotate()
+    house.hear(rotation, high)
+    if by_author:  # there is room for it now, and it outlives the key
+        assert mark.id in house.held() and house.aside() == {low.id}
+    else:
+        assert house.aside() == {low.id, mark.id, high.id}, "a thief may have made it: a person decides"
 
 
 # ---- the digest

@@ -206,3 +206,30 @@ def test_a_profile_leaves_an_account_with_the_key_that_said_it() -> None:
     here.hear(ben.contest(ana, ben))
     assert here.connection.execute("SELECT author FROM view_profiles").fetchall() == [(ben.key,)]
     here.check()
+
+
+def test_an_edit_that_waits_for_room_is_not_undone_by_an_earlier_version() -> None:
+    """Oak Street is over its quota. When there is room again, a stranger brings what was edited since."""
+    riverbend, oak = Neighborhood("Riverbend"), Neighborhood("Oak Street")
+    region = Coalition("The valley", riverbend, oak, member_things=1)
+    region.agreed(region.charter, [riverbend, oak])
+    ben = oak.member("Ben")
+    short, long = ben.post(region.scope, days=1), ben.post(region.scope, days=80)
+    while long.thing < short.thing:
+        long = ben.post(region.scope, days=80)
+    later = ben.post(region.scope, created=NOON + 2 * DAY_S, expires=TODAY + 6)
+    while long.thing < later.thing:
+        later = ben.post(region.scope, created=NOON + 2 * DAY_S, expires=TODAY + 6)
+    edited = ben.again(long, long.body)
+    here = House(oak, riverbend, coalitions=[region]).settle_in()
+    assert here.hear(long, edited, short) == ["new"] * 3
+    assert here.records.version(long.thing) is None and edited.id in here.aside(), "it waits for room"
+    here.day += 2
+    assert here.hear(long) == ["superseded"] and edited.id in here.held(), "the later word comes back first"
+    assert here.hear(later) == ["new"] and edited.id in here.aside(), (
+        "it has to wait once more, and is not lost"
+    )
+    here.day += 10
+    here.records.expire()
+    assert here.held() >= {edited.id} and long.id not in here.held()
+    here.check()

@@ -17,7 +17,8 @@ from typing import Any
 from zeroconf.asyncio import AsyncServiceInfo
 
 from sync.addresses import Interface, up_interfaces
-from sync.discovery import SERVICE_TYPE, Discovery, Sighting, instance_label
+from sync.discovery import Discovery
+from sync.sightings import SERVICE_TYPE, Sighting, instance_label
 
 PATIENCE_S = 15
 MDNS = ("224.0.0.251", 5353)

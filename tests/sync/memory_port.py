@@ -13,6 +13,7 @@ from protocol.scopes import COALITION, DAY_S, EPOCH_2020_S, LOCAL, partner
 from sync.index import RangeIndex
 from sync.port import Taken
 from sync.sets import SetKey
+from sync.sketch import Sketch, sketch_key
 from tests.protocol.helpers import TODAY, Neighborhood
 
 
@@ -74,6 +75,14 @@ class MemoryPort:
             if key in self.sets_of(record) and record.created < created_before and lives:
                 index.insert(record.created - EPOCH_2020_S, record.id)
         return index
+
+    def sketch(self, key: SetKey, created_before: int, expires_after: int) -> Sketch | None:
+        if key[0] != "coalition" or key[1] not in self.secrets:
+            return None
+        sketch = Sketch(sketch_key(self.secrets[key[1]]))
+        for timestamp, item_id in self.index(key, created_before, expires_after):
+            sketch.insert(timestamp, item_id)
+        return sketch
 
     def sets_of(self, record: Record) -> list[SetKey]:
         kind = KINDS.get(record.kind)

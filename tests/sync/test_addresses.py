@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 
 import aiohttp
@@ -12,7 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 
 from protocol.errors import OurFault, WorldFault
-from sync.addresses import client_session, link_url, may_call
+from sync.addresses import Interface, client_session, link_url, may_call
 from sync.transport import dial
 from tests.sync.wire import PATIENCE_S, Node, frames, listening
 
@@ -191,3 +192,17 @@ def test_what_may_be_called() -> None:
         "::ffff:169.254.169.254",
     ):
         assert not may_call(never, True), never
+        if not never.endswith("%2"):
+            assert not may_call(never, True, [CABLE]), never
+
+
+CABLE = Interface("eth0", 2, (ipaddress.ip_interface("fe80::5/64"), ipaddress.ip_interface("192.168.1.5/24")))
+DIRECT = Interface("eth1", 3, (ipaddress.ip_interface("169.254.3.3/16"),))
+
+
+def test_link_local_addresses_are_called_on_our_own_networks_only() -> None:
+    for near in ("fe80::1%2", "fe80::1%eth0"):
+        assert may_call(near, False, [CABLE, DIRECT]), near
+    for elsewhere in ("fe80::1", "fe80::1%3", "fe80::1%eth9", "169.254.169.254"):
+        assert not may_call(elsewhere, False, [CABLE]), elsewhere
+    assert may_call("169.254.7.7", False, [CABLE, DIRECT])

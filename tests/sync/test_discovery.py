@@ -12,7 +12,7 @@ from zeroconf.asyncio import AsyncZeroconf
 
 from sync import discovery
 from sync.addresses import Interface
-from sync.discovery import SERVICE_TYPE, Sighting
+from sync.sightings import SERVICE_TYPE, Sighting
 from tests.sync.mdns import (
     LOOPBACK,
     MDNS,
@@ -139,6 +139,9 @@ async def test_addresses_of_our_own_networks_come_first() -> None:
     assert seen.interface == "wlan0"
     elsewhere = riverbend._read(answer(home, ["172.17.0.1"]))
     assert elsewhere is not None and elsewhere.interface == ""
+    shared = riverbend._read(answer(home, ["10.0.0.5", "10.0.0.9"] + [f"172.18.0.{n}" for n in range(9)]))
+    assert shared is not None and len(shared.addresses) == 8
+    assert shared.addresses[0] == "10.0.0.9", "10.0.0.5 is ours: of this machine, or of another just like it"
     by_cable = riverbend._read(answer(home, ["169.254.7.7"]))  # two nodes and a cable, no router
     assert by_cable is not None and by_cable.addresses == ("169.254.7.7",)
     assert riverbend._read(answer(home, ["fe80::9"])) is None  # on which link?

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from zeroconf import Zeroconf
 
 from sync.addresses import Interface, up_interfaces
-from sync.discovery import clean, instance_label
+from sync.sightings import clean, instance_label
 from tests.sync.mdns import (
     LOOPBACK,
     MDNS,

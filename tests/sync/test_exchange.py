@@ -78,6 +78,10 @@ def hear(side: Exchange, kind: int, fields: list[Any], now: float) -> list[bytes
         return side.passing.want(fields[0])
     if kind == frames.WANT:
         return side.passing.on_want(fields[0], now)
+    if kind == frames.COMPARE_ALL:
+        return side.on_compare_all(fields[0], fields[1])
+    if kind == frames.COMPARED:
+        return side.on_compared(fields[0], fields[1], now)
     return side.on_compare(kind, fields, now)
 
 

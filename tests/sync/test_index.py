@@ -69,6 +69,9 @@ def assert_like(index: RangeIndex, model: set[Item]) -> None:
         assert index.item(rank) == item
         assert index.rank(*item) == rank
         assert item in index
+        if rank:
+            wanted = index.before_rank(rank), index.key(rank - 1), index.key(rank)
+            assert index.cut(rank) == wanted
     with pytest.raises(IndexError):
         index.item(len(ordered))
     assert index.rank(2**64 - 1) == len(ordered)
@@ -124,6 +127,8 @@ def test_a_bound_counts_what_lies_before_it_as_if_filled_up_with_zeros(
         assert index.rank(timestamp, prefix) == len(before)
         total = sum(int.from_bytes(item_id, "little") for _, item_id in before)
         assert index.before(timestamp, prefix) == (len(before), total)
+        alike = sorted(item for item in held if item[0] == timestamp and item[1].startswith(prefix))
+        assert index.starting(timestamp, prefix) == [item_id for _, item_id in alike]
 
 
 @given(st.sets(items, max_size=60), st.randoms(use_true_random=False))

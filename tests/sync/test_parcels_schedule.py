@@ -10,6 +10,7 @@ from sync.index import RangeIndex
 from sync.parcels import (
     AGAIN_BASE_S,
     AGAIN_MAX_S,
+    FRESH_MAX,
     PARTNERS_MAX,
     RANGES,
     SOON_S,
@@ -214,3 +215,57 @@ def test_partners_are_bounded() -> None:
         schedule.changed(record(number), 0, ALL)
         schedule.received(record(1000 + number), True, [record(1)], 0, ALL)
     assert len(schedule.due) <= PARTNERS_MAX
+
+
+def test_what_comes_in_while_somebody_is_away_goes_alone_and_keeps_the_timetable() -> None:
+    schedule = Schedule()
+    schedule.changed(OAK, 0, ALL, record(0))
+    assert not schedule.due[OAK].carries_fresh(2), "the first parcel carries everything"
+    schedule.sent(OAK, 2, ALL)
+    again_at = schedule.due[OAK].again_at
+    schedule.changed(OAK, 10, ALL, record(1))
+    schedule.changed(OAK, 11, ALL, record(2))
+    entry = schedule.due[OAK]
+    assert entry.carries_fresh(12) and entry.fresh == (record(1), record(2)) and entry.next_at <= 12
+    schedule.sent(OAK, 12, ALL)
+    assert (entry.fresh, entry.next_at, entry.again_at) == ((), again_at, again_at)
+    schedule.changed(OAK, again_at - 1, ALL, record(3))
+    assert not entry.carries_fresh(again_at), "at its time everything goes, the new with it"
+    schedule.sent(OAK, again_at, ALL)
+    assert entry.fresh == () and entry.next_at > again_at + AGAIN_BASE_S
+
+
+def test_too_much_that_is_new_goes_with_everything() -> None:
+    schedule = Schedule()
+    schedule.changed(OAK, 0, ALL)
+    schedule.sent(OAK, 2, ALL)
+    for number in range(FRESH_MAX + 1):
+        schedule.changed(OAK, 10, ALL, record(number))
+    assert len(schedule.due[OAK].fresh) == FRESH_MAX and not schedule.due[OAK].carries_fresh(12)
+
+
+def test_who_waits_longest_gives_way_and_comes_back() -> None:
+    schedule = Schedule()
+    for number in range(PARTNERS_MAX):
+        schedule.changed(record(number), 0, ALL)
+    schedule.changed(OAK, 0, ALL)
+    assert OAK not in schedule.due and schedule.crowded, "nobody was sent anything yet: nobody gives way"
+    assert not schedule.has_room()
+    for _ in range(2):
+        schedule.sent(record(7), 2, ALL)
+    schedule.sent(record(8), 2, ALL)
+    schedule.changed(OAK, 3, ALL)
+    assert OAK in schedule.due and record(7) not in schedule.due and record(8) in schedule.due
+    assert not schedule.has_room()
+    schedule.in_step(record(8))
+    assert schedule.has_room() and not schedule.has_room(), "once"
+
+
+def test_what_could_not_go_out_is_tried_soon_and_counts_for_nothing() -> None:
+    schedule = Schedule()
+    schedule.changed(OAK, 0, ALL)
+    for _ in range(10):
+        now = schedule.due[OAK].next_at
+        schedule.held_up(OAK, now, ALL)
+        assert schedule.due[OAK].next_at <= now + AGAIN_BASE_S
+    assert schedule.due[OAK].backoff.failures == 0 and schedule.due[OAK].turn == 0

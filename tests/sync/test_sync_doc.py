@@ -19,7 +19,7 @@ from node.store import aside, neighbors
 from protocol import introduction
 from protocol.errors import TheirFault
 from protocol.kinds import parcel
-from sync import exchange, frames, session
+from sync import exchange, frames, session, sketch
 from sync.channel import Handshake
 from sync.frames import read_frame, write_frame
 from sync.session import blind
@@ -27,7 +27,7 @@ from sync.transport import BYTES_WAITING_MAX
 
 DOCUMENT = Path(__file__).resolve().parents[2].joinpath("docs", "sync.md").read_text()
 NUMBERS = DOCUMENT.partition("## 8. Numbers")[2]
-NOT_ON_THIS_PAGE = {"index", "limits", "port"}  # how the work is done, not what is said or when
+NOT_ON_THIS_PAGE = {"index", "kept", "limits", "port"}  # how the work is done, not what is said or when
 
 
 def plain(text: str) -> str:
@@ -138,8 +138,16 @@ def test_every_number_stands_in_the_document_as_it_is_in_the_code() -> None:
         ),
         ("A link that after {} s shares nothing", ["session.IDLE_STRANGER_S"]),
         (
+            "at least twice what we have, {} in all at most",
+            ["sketch.CELLS"],
+        ),
+        ("sends `sketch` with the first {} cells", ["sketch.FIRST_CELLS"]),
+        ("**a cell as it travels**: {} bytes", ["sketch.CELL_BYTES"]),
+        ("or more than {} tries for each cell", ["sketch.TRIES_PER_CELL"]),
+        ("{} bytes each, at most {} in a frame", ["sketch.ITEM_BYTES", "frames.IDS_MAX"]),
+        (
             "at most {} sightings, {} addresses each, names cleaned and cut to {} characters",
-            ["discovery.SIGHTINGS_MAX", "discovery.ADDRESSES_MAX", "discovery.NAME_LENGTH_MAX"],
+            ["discovery.SIGHTINGS_MAX", "sightings.ADDRESSES_MAX", "sightings.NAME_LENGTH_MAX"],
         ),
         ("looked at every {} s", ["discovery.RECHECK_S"]),
         ("one per home, the last {}, each cut to ± {}", ["days.PEERS_MAX", "days.DIFFERENCE_MAX_DAYS"]),
@@ -169,7 +177,9 @@ def test_numbers_that_other_packages_keep() -> None:
         f"At most {parcel.RECORDS_MAX} records and {parcel.RANGES_MAX} ranges are read",
         f"at most {parcels.PARCELS_AT_ONCE_MAX} parcels at once",
         f"Parcels live {parcels.LIFE_DAYS} days. A prekey is renewed after "
-        f"{standings.PREKEY_AGE_MAX_S // 86_400} days and deleted after {standings.PREKEY_KEPT_S // 86_400}.",
+        f"{standings.PREKEY_AGE_MAX_S // 86_400} days, and deleted when it has been replaced for "
+        f"{standings.PREKEY_KEPT_S // 86_400}: so, on a node that runs, after "
+        f"{(standings.PREKEY_AGE_MAX_S + standings.PREKEY_KEPT_S) // 86_400}.",
         "to "
         + ", ".join(f"{size:,}" for size in parcel.PADDED_SIZES_BYTES[:-1])
         + f" or {parcel.PADDED_SIZES_BYTES[-1]:,} bytes",
@@ -204,9 +214,10 @@ def samples(kind: str) -> tuple[list[Any], list[Any]]:
         fits = [HELLO, HELLO | {7: [10, 2]}, HELLO | {7: [10, 2, 9]}, HELLO | {8: "of the future"}]
         return fits, [*broken, HELLO | {3: -1}, HELLO | {5: "x" * 501}, HELLO | {7: [0, 2]}, []]
     most, what = re.fullmatch(r"≤ ([\d,]+) (.+)", kind).groups()  # type: ignore[union-attr]
-    item: Any = {"hashes": HASH, "byte strings": b"record"}[what]
+    items = {"hashes": HASH, "byte strings": b"record", "numbers": 3, "names with fingerprints": HASH[:21]}
+    item: Any = items[what]
     count = int(most.replace(",", ""))
-    return [[], [item], [item] * count], [[item] * (count + 1), [1], item]
+    return [[], [item], [item] * count], [[item] * (count + 1), [None], item]
 
 
 def frame_table() -> list[tuple[int, str, list[str]]]:
@@ -247,7 +258,7 @@ def test_sets_on_the_wire() -> None:
         ("`[1, coalition]` its records", [1, HASH], ("coalition", HASH)),
         ("`[2]` the pair", [2], ("pair", b"peer")),
     ):
-        assert text in DOCUMENT
+        assert text in " ".join(DOCUMENT.split())
         assert frames.read_set(wire, b"peer") == key and frames.set_on_wire(key) == wire  # type: ignore[arg-type]
 
 
@@ -268,6 +279,32 @@ def test_the_examples_are_what_the_code_makes() -> None:
     charter: Any = SimpleNamespace(payload=b"charter")
     assert shown(coalition_secret(charter))
     assert shown(introduction.DOMAIN[:-1])
+
+
+def test_how_little_it_takes_to_find_out_that_nothing_is_new() -> None:
+    names = [frames.set_in_short(("roster", HASH)), frames.set_in_short(("coalition", HASH))]
+    asked = write_frame(frames.COMPARE_ALL, 1, [name + HASH[:16] for name in names])
+    answered = write_frame(frames.COMPARED, 1, [exchange.SAME] * 2)
+    assert f"takes {len(asked) + len(answered)} bytes both ways" in plain(DOCUMENT)
+    assert names == [b"\0" + HASH[:4], b"\1" + HASH[:4]]
+    assert frames.set_in_short(("pair", HASH)) == b"\2"
+
+
+def test_the_sketch_in_the_document_is_what_the_code_makes() -> None:
+    key = sketch.sketch_key(b"\x01" * 32)
+    made = sketch.Sketch(key)
+    assert shown(key)
+    for timestamp, item_id, shows_seed in ((12_345, HASH, True), (54_321, bytes(range(32, 64)), False)):
+        item = sketch.item_of(timestamp, item_id)
+        seed, check = sketch.seed_and_check(key, item)
+        assert shown(sketch.write_items([item])) and shown(check.to_bytes(4, "big"))
+        assert shown(seed.to_bytes(8, "big")) or not shows_seed
+        assert ", ".join(map(str, sketch.cells_of(seed, 100))) in plain(DOCUMENT)
+        made.insert(timestamp, item_id)
+    for at, text in ((0, "0 "), (1, "1 to 8 "), (9, "9 "), (10, "10 ")):
+        cell = made.written(at, at + 1).hex()
+        assert f" {text}{cell[:16]} {cell[16:24]} {cell[24:]}" in plain(DOCUMENT)
+    assert made.written(1, 9) == bytes(8 * sketch.CELL_BYTES)
 
 
 @pytest.mark.parametrize("invite", [None, (b"invitation no. 7", b"\x73" * 32)])

@@ -21,6 +21,7 @@ from sync.exchange import Window
 from sync.index import RangeIndex
 from sync.reconcile import Reconciler
 from sync.session import blind
+from sync.sketch import CELL_BYTES, Difference, Sketch, sketch_key, write_items
 from tests.vectors.reading import unhex, vectors
 
 
@@ -191,6 +192,34 @@ def test_a_reconciliation(vector: dict[str, Any]) -> None:
             said = step.reply
         assert said is None or not vector["size_max"] or len(said) <= vector["size_max"]
     assert said is None and (sorted(have), sorted(need)) == (vector["have"], vector["need"])
+
+
+@each("sketch")
+def test_a_sketch(vector: dict[str, Any]) -> None:
+    key = sketch_key(bytes.fromhex(vector["secret"]))
+    cells = bytes.fromhex(vector["cells"])
+
+    def sketch_of(items: list[Any]) -> Sketch:
+        made = Sketch(key)
+        for timestamp, item_id in items:
+            made.insert(timestamp, bytes.fromhex(item_id))
+        return made
+
+    difference = Difference(sketch_of(vector["ours"]))
+    if "code" in vector:
+        assert code_of(lambda: difference.take(cells)) == vector["code"]
+        return
+    assert key.hex() == vector["key"]
+    if "theirs" in vector:
+        assert sketch_of(vector["theirs"]).written(0, len(cells) // CELL_BYTES) == cells
+    difference.take(cells)
+    found = difference.read()
+    if vector["have"] is None:
+        assert found is None
+        return
+    assert found is not None
+    assert sorted(write_items([item]).hex() for item in found.ours) == vector["have"]
+    assert sorted(write_items([item]).hex() for item in found.theirs) == vector["need"]
 
 
 # ---- what travels elsewhere

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 
 from tests.vectors.making import (
+    bundles,
     encoding,
     fields,
     judging,
@@ -21,12 +22,17 @@ from tests.vectors.making import (
     rosters,
     sets,
     signatures,
+    sketching,
+    waiting,
     words,
 )
 from tests.vectors.making.scene import Vector
 from tests.vectors.reading import FOLDER, LANDED, landed
 
-MODULES = (encoding, signatures, fields, judging, sets, rosters, words, parcels, links, reconciling)
+MODULES = (
+    *(encoding, signatures, fields, judging, sets, rosters, words, parcels, bundles, links, reconciling),
+    *(sketching, waiting),
+)
 
 
 def cases() -> Iterator[tuple[str, Vector]]:

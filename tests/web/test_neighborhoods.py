@@ -17,14 +17,14 @@ from node.actions.neighborhoods import (
     NeighborhoodInvite,
     NeighborhoodsPage,
 )
-from node.actions.rosters import CoalitionPage, Member, ProposalItem
+from node.actions.rosters import CoalitionPage, Member, Newcomer, ProposalItem
 from node.actions.setup import Neighborhood
 from node.app import Node
 from protocol.errors import SENTENCES, OurFault, WorldFault
 from tests.web.conftest import START_S
 from tests.web.reader import Neighbor, Person
 
-HILLSIDE, KIRCHFELD, OLD_TOWN, NORTH_BANK, VALLEY = (bytes([number]) * 32 for number in range(1, 6))
+HILLSIDE, KIRCHFELD, OLD_TOWN, NORTH_BANK, VALLEY, QUAYSIDE = (bytes([number]) * 32 for number in range(1, 7))
 REGION = NeighborhoodsPage(
     own=Neighborhood(bytes(32), "Riverbend", "By the mill", "anchor basket cedar lantern meadow violin"),
     own_addresses=["192.168.1.20:8420", "barnraise-0000.local:8420"],
@@ -48,7 +48,17 @@ REGION = NeighborhoodsPage(
         )
     ],
     asks=[Ask(OLD_TOWN, "Old Town", "bread candle island mirror paper willow", "Maria from across the park")],
-    coalitions=[Coalition(NORTH_BANK, "North Bank", "founder", ["Hillside", "Riverbend"], "Be kind.")],
+    coalitions=[
+        Coalition(
+            NORTH_BANK,
+            "North Bank",
+            "founder",
+            ["Hillside", "Riverbend"],
+            "Be kind.",
+            we_vote=True,
+            newcomers=1,
+        )
+    ],
     offers=[CoalitionOffer(VALLEY, "Valley Together", "Answer within two days.", "Hillside")],
     discovery_note="",
     clock_note="",
@@ -61,6 +71,7 @@ CIRCLE = CoalitionPage(
     proposals=[ProposalItem(VALLEY, ["Hillside", "Riverbend"], [], ["Quayside"], ["Hillside"], 2, True)],
     we_vote=True,
     forked=False,
+    newcomers=[Newcomer(QUAYSIDE, "Quayside", "six words", ["Hillside"], can_vouch=True)],
 )
 
 
@@ -90,10 +101,10 @@ class Region:
         patch.setattr(neighborhoods, "found_coalition", self._record("found_coalition", NORTH_BANK))
         made = NeighborhoodInvite("BARN-" + "A2B3" * 60, START_S + 86_400)
         patch.setattr(neighborhoods, "invite_neighborhood", self._record("invite_neighborhood", made))
-        enter = self._record("enter_code", "Linked with Hillside.")
+        enter = self._record("enter_code", neighborhoods.Joined("Hillside", False))
 
-        async def enter_code(*about: Any) -> str:
-            return str(enter(*about))
+        async def enter_code(*about: Any) -> Any:
+            return enter(*about)
 
         patch.setattr(neighborhoods, "enter_code", enter_code)
 
@@ -103,7 +114,7 @@ class Region:
             return CIRCLE
 
         patch.setattr(rosters, "coalition_page", coalition_page)
-        for name in ("propose", "assent", "leave"):
+        for name in ("propose", "assent", "leave", "vouch"):
             patch.setattr(rosters, name, self._record(name))
 
 
@@ -205,6 +216,16 @@ async def test_leaving_a_coalition_asks_first(ines: Person, region: Region) -> N
     assert region.calls == [("leave", NORTH_BANK, {})] and ines.page.path == "/neighborhoods?said=left"
 
 
+async def test_vouching_for_a_newcomer(ines: Person, region: Region) -> None:
+    page = await ines.open("/neighborhoods")
+    assert "needs a second neighborhood" in page.text
+    page = await ines.open(f"/coalitions/{NORTH_BANK.hex()}")
+    assert "Quayside wants to come in" in page.text and "Invited by Hillside" in page.text
+    await ines.press("Vouch for them")
+    assert region.calls == [("vouch", NORTH_BANK, {"then": QUAYSIDE})]
+    assert ines.page.path.endswith("?said=vouched")
+
+
 async def test_an_invitation_is_a_code_to_scan_and_to_copy(ines: Person, region: Region) -> None:
     await ines.open("/neighborhoods")
     page = await ines.press("Invite another neighborhood")
@@ -221,7 +242,7 @@ async def test_entering_a_code(ines: Person, region: Region) -> None:
     region.fault = None
     await ines.press("Link and join")
     assert region.calls == [("enter_code", "BARN-A2B3", {})], "line breaks do not matter"
-    assert "Linked with Hillside." in ines.page.text
+    assert "now in the coalition Hillside." in ines.page.text
 
 
 async def test_typing_an_address(ines: Person, region: Region) -> None:

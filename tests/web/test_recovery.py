@@ -6,9 +6,13 @@ import re
 
 import pytest
 
+from node import sheets
+from node.actions import restored, setup
 from node.actions.acting import say
 from node.app import Node
 from node.keys import new_node_keys
+from node.store import neighbors
+from node.web.codes import qr_svg
 from protocol.kinds.accounts import Succession
 from protocol.scopes import LOCAL_SCOPE
 from tests.web.conftest import PASSPHRASE, post, set_up
@@ -114,6 +118,55 @@ async def test_five_sheets_then_a_lost_one_then_a_key_by_three(
     assert "The node has a new key" in ines.page.text and node.node_keys.public != key
 
 
+async def test_a_sheet_has_its_words_and_who_to_ask_as_a_square_code(
+    founded: tuple[Person, str], node: Node
+) -> None:
+    ines, words = founded
+    page = await ines.open("/recovery/sheets")
+    (fresh,) = sheets_on(await ines.press("Make new sheets", what="one", sure="yes", **{"sheet-1": words}))
+    own = setup.neighborhood(node)
+    whose = f"Riverbend ({own.words})"
+    assert "none yet. Write an address here" in ines.page.text
+    assert str(qr_svg(sheets.code_text(fresh.split(), 1, 1, whose, []))) in ines.page.html
+
+    neighbors.set_neighbor(
+        node.connection, b"h" * 32, "linked", name="Oak Street", address="192.168.1.20:8420"
+    )
+    await ines.open("/recovery/sheets")
+    read = sheets.code_text(fresh.split(), 1, 1, whose, ["Oak Street: 192.168.1.20:8420"])
+    page = await ines.press("Make new sheets", what="three_of_five", sure="yes", **{"sheet-1": read})
+    assert page.status == 200, "what a phone reads of the code can be pasted whole"
+    five = sheets_on(page)
+    assert page.text.count("Oak Street 192.168.1.20:8420") == 5
+    for number, sheet in enumerate(five, 1):
+        text = sheets.code_text(sheet.split(), number, 5, whose, ["Oak Street: 192.168.1.20:8420"])
+        assert str(qr_svg(text)) in page.html
+    check(page, "en")
+
+
+async def test_a_restored_node_asks_neighbors_before_it_changes_keys(
+    founded: tuple[Person, str], node: Node
+) -> None:
+    ines, words = founded
+    assert "neighbors' nodes are asked" not in (await ines.open("/recovery/key")).text
+    with node.records.transaction():
+        restored.mark(node.connection, source="file", made=node.now() - 3_600, at=node.now())
+    before = node.node_keys.public
+    for path, button in (("/recovery/key", "Make a new key"), ("/recovery/sheets", "Make new sheets")):
+        page = await ines.open(path)
+        assert "neighbors' nodes are asked" in page.text
+        check(page, "en")
+        more = {"what": "one"} if button == "Make new sheets" else {}
+        page = await ines.press(button, sure="yes", **{"sheet-1": words}, **more)
+        assert page.status == 400 and "No neighbor's node could be reached" in page.text
+        assert words in page.html and node.node_keys.public == before
+    await ines.open("/recovery/key")
+    page = await ines.press("Make a new key", sure="yes", address="127.0.0.1:1", **{"sheet-1": words})
+    assert page.errors[0][0] == "#field-address" and node.node_keys.public == before
+    page = await ines.press("Make a new key", sure="yes", alone="yes", **{"sheet-1": words})
+    assert page.path.startswith("/recovery/replaced") and node.node_keys.public != before
+
+
 async def test_a_wrong_word_is_named_in_the_readers_language(founded: tuple[Person, str]) -> None:
     ines, words = founded
     await ines.open("/recovery")
@@ -152,6 +205,16 @@ async def test_the_rest_is_signed_anew_or_dropped_by_a_coordinator(
     assert "The neighborhood's node" in page.text and "New keys for lost passphrases: 1" in page.text
     for language, button in (("de", "Deutsch"), ("es", "Español"), ("en", "English")):
         check(await ines.press(button), language)
+
+    (looked,) = [link for link in ines.page.links if link.endswith("/post")]
+    page = await ines.open(looked)
+    assert "Ride to the clinic" in page.text and "kept in the neighborhood" in page.text
+    check(page, "en")
+    page = await ines.open(
+        next(link for link in (await ines.open("/recovery")).links if "/succession" in link)
+    )
+    assert "The neighborhood's node" in page.text and "May 18, 2033" in page.text
+    await ines.open("/recovery")
 
     (sign,) = [form.action for form in ines.page.forms if form.action.endswith("/post/sign")]
     (drop,) = [link for link in ines.page.links if link.endswith("/succession/drop")]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -12,6 +14,7 @@ from pytest_aiohttp import AiohttpClient
 
 from node.actions import setup
 from node.app import Node
+from node.settings import Settings
 from node.web import safety
 from node.web.app import add_link_route, build_app
 from tests.web.conftest import PASSPHRASE
@@ -296,3 +299,26 @@ async def test_one_time_links_are_not_logged(
     monkeypatch.setattr("node.web.pages.setup.setup.check_setup", broken)
     assert (await person().open("/setup/verysecrettoken")).status == 500
     assert "/setup/{token}" in caplog.text and "verysecrettoken" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("remote", "answered"),
+    [
+        ("192.168.1.9", True),
+        ("203.0.113.9", True),
+        ("::1", True),
+        ("fe80::9%eth0", True),
+        ("fd12::9", True),
+        ("::ffff:8.8.8.8", True),
+        ("2a01:4f8::9", True),
+        ("2a01:4f8:1::9", False),
+    ],
+)
+def test_over_ipv6_the_page_is_for_the_own_network(remote: str, answered: bool) -> None:
+    near = Node(Settings(Path("nowhere")), memory=True)
+    near.networks = (ipaddress.ip_network("2a01:4f8::/64"), ipaddress.ip_network("192.168.1.0/24"))
+    assert safety.came_from_near(near, remote) is answered
+    chosen = Node(Settings(Path("nowhere"), listen="::"), memory=True)
+    assert safety.came_from_near(chosen, remote), "whoever chose where to listen knows"
+    near.close()
+    chosen.close()

@@ -12,11 +12,9 @@ from node.actions import backup, restored, setup
 from node.app import Node
 from node.backup_file import SUFFIX
 from node.web import render
-from node.web.faults import status_of
+from node.web.coordinators import form_for_coordinators, require_coordinator
 from node.web.forms import Form
 from node.web.keys import NODE
-from node.web.pages.people import require_coordinator
-from protocol.errors import Fault
 
 routes = web.RouteTableDef()
 
@@ -50,19 +48,14 @@ async def show(request: web.Request) -> web.Response:
 
 
 @routes.post("/backup")
-async def make(request: web.Request) -> web.StreamResponse:
+@form_for_coordinators(show_page)
+async def make(request: web.Request, form: Form) -> web.StreamResponse:
     """The answer is the file. It counts as made once it was sent to its end."""
-    require_coordinator(request)
     node = request.app[NODE]
-    form = await render.submitted(request)
     passphrase = form.passphrase()
     if form:
         return show_page(request, form)
-    try:
-        download = await backup.make_download(node, passphrase)
-    except Fault as fault:
-        form.refuse(fault)
-        return show_page(request, form, status_of(fault))
+    download = await backup.make_download(node, passphrase)
     with download as file:
         response = web.StreamResponse(
             headers={

@@ -9,12 +9,12 @@ from aiohttp import web
 from node.actions import rosters
 from node.actions.rosters import Role
 from node.web import render
+from node.web.coordinators import require_coordinator
 from node.web.faults import status_of
 from node.web.forms import Form
 from node.web.keys import NODE
 from node.web.languages import phrase
 from node.web.pages.neighborhoods import COALITION, id_of
-from node.web.pages.people import require_coordinator
 from node.web.visitor import session_of
 from protocol.errors import Fault
 
@@ -60,11 +60,24 @@ async def propose(request: web.Request) -> web.Response:
     return show(request, form, status)
 
 
+@routes.post(COALITION + "/renew")
+async def renew_keys(request: web.Request) -> web.Response:
+    rosters.renew_keys(request.app[NODE], session_of(request), id_of(request))
+    return render.go(request.path.removesuffix("/renew"), "proposed")
+
+
 @routes.post(COALITION + "/assent/{epoch:[0-9a-f]{64}}")
 async def assent(request: web.Request) -> web.Response:
     epoch = bytes.fromhex(request.match_info["epoch"])
     rosters.assent(request.app[NODE], session_of(request), id_of(request), epoch)
     return render.go(f"/coalitions/{id_of(request).hex()}", "assented")
+
+
+@routes.post(COALITION + "/vouch/{home:[0-9a-f]{64}}")
+async def vouch(request: web.Request) -> web.Response:
+    home = bytes.fromhex(request.match_info["home"])
+    rosters.vouch(request.app[NODE], session_of(request), id_of(request), home)
+    return render.go(f"/coalitions/{id_of(request).hex()}", "vouched")
 
 
 @routes.get(COALITION + "/leave")

@@ -6,11 +6,12 @@ from aiohttp import web
 
 from node.actions import leaving
 from node.web import render, safety
+from node.web.coordinators import require_coordinator
 from node.web.faults import status_of
 from node.web.forms import Form
 from node.web.keys import NODE
 from node.web.languages import phrase
-from node.web.pages.people import named, require_coordinator
+from node.web.pages.people import named
 from node.web.visitor import session_of
 from protocol.errors import Fault
 

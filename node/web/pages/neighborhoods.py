@@ -8,11 +8,11 @@ from node.actions import neighborhoods
 from node.actions.neighborhoods import Coalition, NeighborhoodsPage
 from node.web import render
 from node.web.codes import qr_svg
+from node.web.coordinators import require_coordinator
 from node.web.faults import status_of
 from node.web.forms import Form
 from node.web.keys import NODE
 from node.web.languages import phrase
-from node.web.pages.people import require_coordinator
 from node.web.visitor import session_of
 from protocol.errors import Fault
 
@@ -171,7 +171,8 @@ async def found(request: web.Request) -> web.Response:
 @routes.post(COALITION + "/accept")
 async def accept(request: web.Request) -> web.Response:
     neighborhoods.accept_coalition(request.app[NODE], session_of(request), id_of(request))
-    return render.go("/neighborhoods", "coalition_accepted")
+    on_the_way_back = (await render.submitted(request)).value("back") == "/recovery/back"
+    return render.go("/recovery/back" if on_the_way_back else "/neighborhoods", "coalition_accepted")
 
 
 @routes.post(COALITION + "/decline")
@@ -213,10 +214,8 @@ async def enter_code(request: web.Request) -> web.Response:
     status = 400
     if not form:
         try:
-            happened = await neighborhoods.enter_code(request.app[NODE], session, code)
-            return render.page(
-                request, "neighborhoods/entered.html", happened=render.translate(request, happened)
-            )
+            joined = await neighborhoods.enter_code(request.app[NODE], session, code)
+            return render.page(request, "neighborhoods/entered.html", joined=joined)
         except Fault as fault:
             form.refuse(fault)
             status = status_of(fault)

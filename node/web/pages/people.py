@@ -7,9 +7,9 @@ from aiohttp import web
 from node.actions import members, neighborhoods
 from node.web import render
 from node.web.codes import link_bases, qr_svg
-from node.web.keys import NODE, VISITOR
+from node.web.coordinators import require_coordinator
+from node.web.keys import NODE
 from node.web.visitor import session_of
-from protocol.errors import OurFault
 
 routes = web.RouteTableDef()
 
@@ -18,12 +18,6 @@ routes = web.RouteTableDef()
 async def people(request: web.Request) -> web.Response:
     found = members.people(request.app[NODE], session_of(request))
     return render.page(request, "people/people.html", people=found)
-
-
-def require_coordinator(request: web.Request) -> None:
-    session_of(request)
-    if not request[VISITOR].is_coordinator:
-        raise OurFault("not_allowed")
 
 
 def named(request: web.Request) -> members.Person:

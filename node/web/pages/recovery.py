@@ -11,17 +11,16 @@ from typing import cast
 
 from aiohttp import web
 
-from node.actions import recovery
-from node.sheets import TEXT_LENGTH_MAX, Kind, SheetFault
+from node import finding
+from node.actions import lost, members, recovery, restored, waiting
+from node.sheets import TEXT_LENGTH_MAX, Kind
 from node.web import render
-from node.web.faults import status_of
+from node.web.coordinators import form_for_coordinators, require_coordinator
 from node.web.forms import Form
 from node.web.keys import NODE
 from node.web.languages import phrase
-from node.web.pages.people import require_coordinator
 from node.web.pages.setup import sheet
 from node.web.visitor import session_of
-from protocol.errors import Fault
 
 routes = web.RouteTableDef()
 _LINE = r"/recovery/{author:[0-9a-f]{64}}/{kind:[a-z_]{1,40}}"
@@ -40,6 +39,8 @@ async def show(request: web.Request) -> web.Response:
         rest=recovery.rest(node),
         key_is_current=node.key_is_current,
         own=node.home,
+        came_back=bool(node.setting("came_back")),
+        unproven=restored.keys_unproven(node),
     )
 
 
@@ -48,19 +49,18 @@ def entered_sheets(form: Form, needed: int) -> list[str]:
     return [form.value(f"sheet-{place}")[:TEXT_LENGTH_MAX] for place in range(1, needed + 1)]
 
 
-def refuse(form: Form, fault: Fault) -> None:
-    """A fault of a sheet stands at its field, in the reader's language."""
-    if not isinstance(fault, SheetFault):
-        form.refuse(fault)
-    elif fault.sheet:
-        form.wrong(f"sheet-{fault.sheet}", fault.pattern, **fault.values)
-    else:
-        form.wrong_as_a_whole(fault.pattern, **fault.values)
+async def ask_neighbors(request: web.Request, form: Form, words: list[str], alone: bool) -> None:
+    """After a restore: first the newest keys, from the address typed or from all that are known."""
+    if not alone:
+        await finding.newest_keys(request.app[NODE], words, form.value("address").strip()[:200])
 
 
 def key_page(request: web.Request, form: Form, status: int = 200) -> web.Response:
     shown = recovery.policy(request.app[NODE])
-    return render.page(request, "recovery/key.html", form=form, policy=shown, status=status)
+    unproven = restored.keys_unproven(request.app[NODE])
+    return render.page(
+        request, "recovery/key.html", form=form, policy=shown, unproven=unproven, status=status
+    )
 
 
 @routes.get("/recovery/key")
@@ -70,19 +70,16 @@ async def show_key(request: web.Request) -> web.Response:
 
 
 @routes.post("/recovery/key")
-async def replace_key(request: web.Request) -> web.Response:
+@form_for_coordinators(key_page)
+async def replace_key(request: web.Request, form: Form) -> web.Response:
     """The answer leads on to another page: to reload this one would replace the key once more."""
-    require_coordinator(request)
     node = request.app[NODE]
-    form = await render.submitted(request)
+    words, alone = entered_sheets(form, recovery.policy(node).needed), form.value("alone") == "yes"
     if form.value("sure") != "yes":
         form.wrong("sure", SURE)
         return key_page(request, form)
-    try:
-        count = await recovery.replace_key(node, entered_sheets(form, recovery.policy(node).needed))
-    except Fault as fault:
-        refuse(form, fault)
-        return key_page(request, form, status_of(fault))
+    await ask_neighbors(request, form, words, alone)
+    count = await recovery.replace_key(node, words, without_neighbors=alone)
     return render.go(f"/recovery/replaced?signed={count}")
 
 
@@ -98,8 +95,15 @@ async def show_replaced(request: web.Request) -> web.Response:
 def sheets_page(request: web.Request, form: Form, status: int = 200) -> web.Response:
     shown = recovery.policy(request.app[NODE])
     numbers = [(str(number), str(number)) for number in range(1, shown.count + 1)]
+    unproven = restored.keys_unproven(request.app[NODE])
     return render.page(
-        request, "recovery/sheets.html", form=form, policy=shown, numbers=numbers, status=status
+        request,
+        "recovery/sheets.html",
+        form=form,
+        policy=shown,
+        numbers=numbers,
+        unproven=unproven,
+        status=status,
     )
 
 
@@ -111,12 +115,11 @@ async def show_sheets(request: web.Request) -> web.Response:
 
 
 @routes.post("/recovery/sheets")
-async def replace_sheets(request: web.Request) -> web.Response:
+@form_for_coordinators(sheets_page)
+async def replace_sheets(request: web.Request, form: Form) -> web.Response:
     """The new sheets are shown in this very answer, once."""
-    require_coordinator(request)
     node = request.app[NODE]
     policy = recovery.policy(node)
-    form = await render.submitted(request)
     kinds = ("one", "three_of_five", "replace") if policy.count > 1 else ("one", "three_of_five")
     what = form.choice("what", kinds, phrase("Please choose which sheets to make."))
     number = form.number("number", least=1, most=policy.count) if what == "replace" else 0
@@ -124,15 +127,12 @@ async def replace_sheets(request: web.Request) -> web.Response:
         form.wrong("sure", SURE)
     if form:
         return sheets_page(request, form)
-    words = entered_sheets(form, policy.needed)
-    try:
-        if what == "replace":
-            made = [recovery.replace_one_sheet(node, words, number)]
-        else:
-            made = recovery.replace_sheets(node, words, cast(Kind, what))
-    except Fault as fault:
-        refuse(form, fault)
-        return sheets_page(request, form, status_of(fault))
+    words, alone = entered_sheets(form, policy.needed), form.value("alone") == "yes"
+    await ask_neighbors(request, form, words, alone)
+    if what == "replace":
+        made = [recovery.replace_one_sheet(node, words, number, without_neighbors=alone)]
+    else:
+        made = recovery.replace_sheets(node, words, cast(Kind, what), without_neighbors=alone)
     shown = [one.words for one in made]
     return sheet(request, shown, first=made[0].number, count=made[0].count, again=True)
 
@@ -144,6 +144,22 @@ def chosen(request: web.Request) -> recovery.Rest:
         if (line.author, line.kind) == (author, kind):
             return line
     raise web.HTTPNotFound
+
+
+@routes.get(_LINE)
+async def show_line(request: web.Request) -> web.Response:
+    """The records themselves: what they are, of whom, of which day."""
+    require_coordinator(request)
+    node, line = request.app[NODE], chosen(request)
+    found = waiting.waiting(node, line.author, line.kind)
+    return render.page(
+        request,
+        "recovery/line.html",
+        line=line,
+        records=found,
+        own=node.home,
+        key_is_current=node.key_is_current,
+    )
 
 
 @routes.post(_LINE + "/sign")
@@ -166,3 +182,38 @@ async def drop(request: web.Request) -> web.Response:
     line = chosen(request)
     recovery.decide(request.app[NODE], session_of(request), line.author, line.kind, keep=False)
     return render.go("/recovery", "dropped")
+
+
+# who is who, after everything was lost
+
+
+def person_page(request: web.Request, form: Form, status: int = 200) -> web.Response:
+    node, author = request.app[NODE], bytes.fromhex(request.match_info["author"])
+    lines = [line for line in recovery.rest(node) if line.author == author]
+    if not lines or author == node.home:
+        raise web.HTTPNotFound
+    people = [(one.key.hex(), one.name) for one in members.people(node, session_of(request))]
+    return render.page(
+        request, "recovery/person.html", form=form, lines=lines, people=people, own=node.home, status=status
+    )
+
+
+@routes.get("/recovery/{author:[0-9a-f]{64}}/who-is-it")
+async def show_person(request: web.Request) -> web.Response:
+    require_coordinator(request)
+    return person_page(request, render.form_of(request))
+
+
+@routes.post("/recovery/{author:[0-9a-f]{64}}/who-is-it")
+@form_for_coordinators(person_page)
+async def identify(request: web.Request, form: Form) -> web.Response:
+    """Say that a member is who signed so before: their account goes on."""
+    node, author = request.app[NODE], bytes.fromhex(request.match_info["author"])
+    known = [one.key.hex() for one in members.people(node, session_of(request))]
+    account = form.choice("member", known, phrase("Please choose a member."))
+    if form.value("sure") != "yes":
+        form.wrong("sure", SURE)
+    if form:
+        return person_page(request, form)
+    await lost.person(node, session_of(request), author, bytes.fromhex(account))
+    return render.go("/recovery", "identified")

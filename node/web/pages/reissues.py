@@ -8,10 +8,11 @@ from node.actions import accounts, neighborhoods
 from node.actions.accounts import Reissue
 from node.web import render
 from node.web.codes import link_bases, qr_svg
+from node.web.coordinators import require_coordinator
 from node.web.faults import status_of
 from node.web.keys import NODE
 from node.web.languages import phrase
-from node.web.pages.people import named, require_coordinator
+from node.web.pages.people import named
 from node.web.visitor import session_of
 from protocol.errors import Fault
 

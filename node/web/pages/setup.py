@@ -7,8 +7,10 @@ import re
 from aiohttp import web
 
 from node.actions import setup
-from node.sheets import KINDS
+from node.actions.reach import reachable
+from node.sheets import KINDS, code_text
 from node.web import render, safety
+from node.web.codes import qr_svg
 from node.web.faults import status_of
 from node.web.forms import Form
 from node.web.keys import NODE, VISITOR
@@ -73,16 +75,26 @@ def sheet(
 
     `again` where they replace others. `csrf` is that of a session begun by this very request.
     """
+    node = request.app[NODE]
+    own, places = setup.neighborhood(node), reachable(node)
+    lines = [f"{place.name}: {address}" for place in places for address in place.addresses]
+    whose = f"{own.name} ({own.words})"
+    codes = [
+        qr_svg(code_text(words, number, count or len(sheets), whose, lines))
+        for number, words in enumerate(sheets, first)
+    ]
     return render.page(
         request,
         "setup/sheet.html",
         form=form or render.form_of(request),
         sheets=sheets,
+        codes=codes,
+        places=places,
         first=first,
         count=count or len(sheets),
         again=again,
-        own=setup.neighborhood(request.app[NODE]),
-        addresses=request.app[NODE].addresses,
+        own=own,
+        addresses=node.addresses,
         csrf=csrf or request[VISITOR].csrf,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from protocol.record import Record, parse
-from protocol.scopes import CREATED_MAX_S, DAY_S, EPOCH_2020_S
+from protocol.scopes import CREATED_MAX_S, DAY_S, EPOCH_2020_S, pair
 from tests.protocol.helpers import NOON, TODAY, secret
 from tests.vectors.making.encoding import a_post
 from tests.vectors.making.scene import Case, Scene, altered, rewritten, signed
@@ -97,6 +97,10 @@ def fields() -> Iterator[Case]:
     scene = Scene()
     record = scene.ana.say("post", scene.scope, a_post(scene).body, edit=65_535)
     yield "field/sound-edit-65535", scene.taken("The highest edit.", record)
+    scene = Scene()
+    sound = scene.oak.say("later", pair(scene.oak.id, scene.riverbend.id), {})
+    made = altered(scene, sound, f11=[scene.ben.key, HASH])
+    yield "field/unknown-act-on-behalf", scene.refused("envelope", "wrong_signer", "A neighborhood's act of an unknown kind speaks for somebody; only a member may.", made, sound=sound)
     scene = Scene()
     record = scene.ana.say("post", (0,), a_post(scene).body, on_behalf_of=(scene.cem.key, HASH))
     yield "field/sound-on-behalf", scene.taken("Ana speaks for Cem, in local scope.", record)

@@ -157,6 +157,7 @@ FRAMES: list[tuple[int, str, list[Any]]] = [
     (8, "taken", [2**63 - 1]), (9, "have", [[HASH]]), (10, "want", [[]]), (11, "ask", ["Riverbend", "Grüße!"]), (12, "offer", [b"charter", HASH]),
     (13, "join", []), (14, "welcome", [b"charter", HASH]), (15, "not_shared", [[1, HASH], "not a member"]), (16, "shared", [[2]]),
     (17, "keys_wanted", [HASH]), (18, "keys_given", [[b"inception", b"rotation"]]), (19, "aside_wanted", [[2], 0]), (20, "aside_given", [[1, HASH], [b"record"], 7]),
+    (21, "sketch_wanted", [[1, HASH], 32, 64, b""]), (22, "sketch", [[1, HASH], 0, bytes(14 * 32)]), (27, "compare_all", [1, [b"\0" + HASH[:20], b"\1" + HASH[:20], b"\2" + HASH[:16]]]), (28, "compared", [1, [0, 3, 2]]),
     (25, "stream", [[1, HASH], [0, bytes(32)]]), (26, "streamed", [[1, HASH], 3, [b"record"], [220_000_000, HASH]]),
 ]
 WRONG: list[tuple[str, str, bytes, str]] = [
@@ -171,6 +172,7 @@ WRONG: list[tuple[str, str, bytes, str]] = [
     ("hello-without-a-day", "A hello without its key 3.", encode([0, {key: value for key, value in HELLO.items() if key != 3}]), "bad_frame"),
     ("hello-of-text-keys", "A hello with a text as key.", encode([0, HELLO | {"x": 1}]), "bad_frame"), ("hello-with-a-limit-of-0", "A hello that takes no records.", encode([0, HELLO | {7: [0, 8]}]), "bad_frame"),
     ("hello-with-one-limit", "A hello with one limit instead of two.", encode([0, HELLO | {7: [200]}]), "bad_frame"),
+    ("compare-all-with-a-long-name", "compare_all with a name of 8 bytes.", encode([27, 1, [HASH[:24]]]), "bad_frame"), ("130-sets", "130 sets; 129 are the most.", encode([27, 1, [HASH[:21]] * 130]), "bad_frame"),
     ("trailing-byte", "A byte behind the frame.", encode([13]) + b"\0", "trailing_bytes"), ("not-deterministic", "The type is written 18 0d.", b"\x81\x18\x0d", "not_deterministic"),
     ("open-length", "A list of open length.", b"\x9f\x0d\xff", "indefinite_length"), ("float", "A float.", b"\x82\x08\xf9\x00\x00", "forbidden_type"),
     ("stream-from-nowhere", "A stream that is to begin at no point.", encode([25, [2], []]), "bad_frame"),

@@ -153,6 +153,10 @@ def bad_erasures() -> Iterator[Case]:
         ("with-another-end", "The seven fields name another end.", [*seven[:6], seven[6] + 1]),
         ("of-an-erasure", "It erases an erasure.", ["erasure", *seven[1:]]),
         ("of-a-kind-that-is-no-text", "The kind in the seven fields is a number.", [1, *seven[1:]]),
+        ("of-a-kind-without-letters", "The kind in the seven fields is empty.", ["", *seven[1:]]),
+        ("of-a-kind-of-33-letters", "The kind in the seven fields is too long.", ["k" * 33, *seven[1:]]),
+        ("of-an-author-of-31-bytes", "The author in the seven fields is no key.", [*seven[:2], seven[2][:31], *seven[3:]]),
+        ("of-a-nonce-of-15-bytes", "The nonce in the seven fields is too short.", [*seven[:4], seven[4][:15], *seven[5:]]),
     ]
     for name, about, fields in wrong:
         scene = Scene()
@@ -165,6 +169,10 @@ def bad_erasures() -> Iterator[Case]:
     sound = scene.ben.erase(post)
     made = altered(scene, sound, f12={"title": "still here"})
     yield "erasure/with-words", scene.refused("envelope", "bad_edit", "A mark of erasure with words in its body.", made, sound=sound)
+    scene = Scene()
+    lasting = scene.ben.say("later", scene.scope, {}, days=None)
+    made = altered(scene, lasting, f10=True, f9=1)
+    yield "erasure/of-what-never-ends", scene.refused("envelope", "bad_edit", "A mark on an unknown kind that never ends: it may be a ledger.", made, sound=lasting)
     scene = Scene()
     claim = scene.ben.claim(scene.ana, scene.ben)
     fields = erasure_body(claim)["seven"]
@@ -252,6 +260,14 @@ def keys() -> Iterator[Case]:
     yeses = [scene.region.assent(home, epoch) for home in (scene.riverbend, scene.oak)]
     given = [*two, *scene.unheard(epoch, *yeses)]
     yield "keys/an-epoch-decides", scene.state("Of two rotations the one counts that an accepted epoch lists, though its id is higher.", given, given, keys=chain(scene.oak, loser))
+    scene = Scene()
+    two = [scene.oak.rotation(seed=secret("fork", n)) for n in range(2)]
+    loser = highest(two)
+    later = scene.oak.rotation(previous=loser.id, seed=secret("fork", 2))
+    epoch = scene.region.epoch(scene.riverbend, scene.tip, [scene.riverbend, scene.oak], keys={scene.oak.id: later.id})
+    yeses = [scene.region.assent(home, epoch) for home in (scene.riverbend, scene.oak)]
+    given = [*two, later, *scene.unheard(epoch, *yeses)]
+    yield "keys/an-epoch-decides-for-all-before", scene.state("Two rotations, then a third on the one with the higher id, which an accepted epoch lists: what leads to it counts.", given, given, keys=chain(scene.oak, later))
     scene = Scene()
     forged = scene.oak.rotation(signers=[scene.oak.seed])
     post = scene.ben.post(scene.scope)

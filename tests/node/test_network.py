@@ -1,0 +1,173 @@
+"""What is found of a node's network: really asked, heard, fetched and compared."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from node import network, ports
+from node.app import BUILT_S, Node
+from node.settings import Settings
+from protocol.scopes import DAY_S
+from sync.addresses import Interface, up_interfaces
+from sync.days import Days
+from tests.sim.world import World
+
+NOW_S = BUILT_S + 100 * DAY_S
+LAN = Interface("eth0", 2, (ipaddress.ip_interface("192.168.1.5/24"),))
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    opened = Node(Settings(Path("nowhere")), clock=lambda: NOW_S, memory=True)
+    yield opened
+    opened.close()
+
+
+def free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+async def test_a_question_to_the_network_is_heard_here() -> None:
+    usual = [each for each in up_interfaces() if not each.addresses[:1][0].ip.is_loopback]
+    if not usual:
+        pytest.skip("no network is connected here")
+    found = await network.multicast(usual)
+    assert found.ok and usual[0].name in found.texts()["said"]
+
+
+async def test_an_interface_that_cannot_send_is_named_with_the_reason() -> None:
+    found = await network.multicast([Interface("ghost0", 99, (ipaddress.ip_interface("192.0.2.254/32"),))])
+    assert found.fact == "not_heard" and "192.0.2.254 (ghost0)" in found.texts()["said"]
+    assert (await network.multicast([])).fact == "no_network"
+
+
+async def test_who_keeps_the_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    monkeypatch.setattr(network, "MDNS_PORT", port)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as selfish:
+        selfish.bind(("0.0.0.0", port))
+        found = await network.multicast([each for each in up_interfaces() if each.name != "lo"] or [LAN])
+    assert found.fact == "mdns_taken" and "another program" in found.texts()["said"]
+
+
+def test_the_program_behind_a_port() -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        assert ports.holder(port) == "", "not ourselves"
+        assert ports._inodes(port, "tcp")
+    assert ports.holder(port) == "" and not ports._inodes(port, "tcp")
+
+
+async def test_a_page_that_nobody_answers(node: Node) -> None:
+    object.__setattr__(node.settings, "port", free_port())
+    object.__setattr__(node.settings, "listen", "127.0.0.1")
+    found = await network.own_page(node, [LAN])
+    assert found.fact == "page_fails"
+    assert (
+        "Connection refused" in found.texts()["said"] and str(node.settings.port) in found.texts()["advice"]
+    )
+
+
+async def test_given_names_that_lead_elsewhere_or_nowhere(node: Node) -> None:
+    object.__setattr__(node.settings, "hosts", ("127.0.0.1", "localhost:8420", "no such name.invalid"))
+    found = await network.hosts(node, [LAN])
+    assert [each.fact for each in found] == ["names", "name_elsewhere", "name_elsewhere", "name_nowhere"]
+    here = Interface("lo", 1, (ipaddress.ip_interface("127.0.0.1/8"), ipaddress.ip_interface("::1/128")))
+    assert [each.fact for each in await network.hosts(node, [here])] == ["names", "name_nowhere"]
+
+
+def links_that_heard(*differences: int) -> Any:
+    days = Days(dict(enumerate(differences)))  # type: ignore[arg-type]
+    return SimpleNamespace(port=SimpleNamespace(days=days))
+
+
+@pytest.mark.parametrize(
+    ("clock_s", "heard", "fact"),
+    [
+        (NOW_S, (), "clock_alone"),
+        (NOW_S, (0, 0, 1), "clock"),
+        (NOW_S, (30, 31, 30), "clock_off"),
+        (NOW_S, (-3650,), "clock_off"),
+        (86_400, (), "clock_unset"),
+    ],
+)
+def test_the_clock(clock_s: int, heard: tuple[int, ...], fact: str) -> None:
+    node = Node(Settings(Path("nowhere")), clock=lambda: clock_s, memory=True)
+    found = network.clock(node, links_that_heard(*heard))
+    assert (found.fact, found.ok) == (fact, fact in ("clock", "clock_alone"))
+    node.close()
+
+
+def test_a_clock_that_is_behind_what_is_held_here() -> None:
+    world = World("behind")
+    (oak,) = world.places("oak")
+    oak.post("Soup", where="here")
+    oak.clock_offset_s = -20 * DAY_S
+    found = network.clock(oak.node, None)
+    assert found.fact == "clock_behind" and found.advice == "clock_off"
+
+
+def test_a_name_that_another_machine_has() -> None:
+    (oak,) = World("name").places("oak")
+    object.__setattr__(oak.node.settings, "discovery", "all")
+    oak.node.discovery_note = ""
+    name = f"barnraise-{oak.home.hex()[:4]}"
+    assert [each.fact for each in network.announcing(oak.node, None)] == ["finding"]
+    oak.node.mdns_host = f"{name}-2.local"
+    _, renamed = network.announcing(oak.node, None)
+    assert renamed.texts()["said"] == (
+        f"Another machine on this network is called {name}.local, so this node is {name}-2.local."
+    )
+    oak.node.discovery_note = "No network."
+    assert [each.fact for each in network.announcing(oak.node, None)] == ["note"]
+
+
+def test_each_neighborhood_with_what_came_of_calling_it() -> None:
+    world = World("links")
+    riverbend, oak, mill = world.places("riverbend", "oak", "mill")
+    world.coalition(riverbend, oak, mill)
+    mill.stop()
+    world.run(120)
+    found = {
+        each.values["neighborhood"]: each for each in network.every_link(riverbend.node, riverbend.links, [])
+    }
+    assert found["Oak"].fact == "linked" and found["Oak"].ok
+    gone = found["Mill"].texts()
+    assert not gone["ok"] and gone["name"] == "Link with Mill" and "last heard 2027-01-15" in gone["said"]
+    assert gone["more"] == [
+        f"{mill.address}: The other node cannot be reached. Check the address, and that the node is running."
+    ]
+
+
+def test_a_neighbor_on_our_own_network_who_is_not_heard() -> None:
+    (oak,) = World("silent").places("oak")
+    object.__setattr__(oak.node.settings, "discovery", "all")
+    oak.node.connected = {b"m"}
+    values = {"name": "Mill"}
+    for address, expected in (("192.168.1.9:8420", 1), ("10.9.9.9:8420", 0), ("mill.example:8420", 0)):
+        found = list(network._silent_neighbor(oak.node, b"m", [address], [LAN], values))
+        assert len(found) == expected, address
+    oak.node.nearby[b"m"] = object()
+    assert not list(network._silent_neighbor(oak.node, b"m", ["192.168.1.9:8420"], [LAN], values))
+
+
+def test_a_containers_own_network_is_told_from_the_machines(tmp_path: Path) -> None:
+    for name, ifindex, iflink in (("container", 2, 41), ("machine", 2, 2)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "ifindex").write_text(f"{ifindex}\n")
+        (folder / "iflink").write_text(f"{iflink}\n")
+    assert network._is_half_of_a_cable(tmp_path / "container")
+    assert not network._is_half_of_a_cable(tmp_path / "machine")
+    assert not network._is_half_of_a_cable(tmp_path / "nothing")
