@@ -227,7 +227,7 @@ def pair_partners(connection: sqlite3.Connection, own_home: bytes) -> list[tuple
     """(scope bytes, newest number) of every pair scope in which records are held."""
     return connection.execute(
         "SELECT scope, max(seq) FROM records"
-        " WHERE status = 0 AND substr(scope, 1, 2) = x'8301' GROUP BY scope"
+        " WHERE status = 0 AND scope >= x'8301' AND scope < x'8302' GROUP BY scope"
     ).fetchall()
 
 
