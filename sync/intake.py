@@ -22,7 +22,8 @@ from sync.limits import TokenBucket
 
 AT_ONCE_MAX = 64  # records through the door in one turn: one transaction, and what holds up the page
 AMONG_OTHERS_MAX = 8  # the same while other links bring records, too: so nobody waits long for a turn
-OTHERS_S = 5.0  # how long a link that brought something counts among the others
+AMONG_OTHERS_PER_S = 150.0  # and what one of them gets then, after as many at once
+OTHERS_S = 1.0  # how long a link that brought something counts among the others
 IN_A_ROW_MAX = 10  # of one author, before it is the next one's turn
 WAITING_MAX_BYTES = 8_388_608  # over all links
 HOME_PER_S = 100.0
@@ -69,6 +70,7 @@ class Peer:
         self.skipped = 0  # records that can never be right
         self.left_out = 0  # batches beyond what it may have waiting
         self.useless = TokenBucket(USELESS_PER_S, USELESS_AT_ONCE_MAX)
+        self.among_others = TokenBucket(AMONG_OTHERS_PER_S, AMONG_OTHERS_PER_S)
         self._buckets: dict[bytes, TokenBucket] = {}
 
     def allowed(self, home: bytes, author: bytes, wanted: int, now: float) -> tuple[int, float]:
@@ -156,6 +158,9 @@ class Intake:
             del self.links[number]  # to the end of the row
             self.links[number] = link
             others = any(other.came_at > now - OTHERS_S for other in self.links.values() if other is not link)
+            if others and (wait := link.peer.among_others.take(AMONG_OTHERS_MAX, now)) > 0:
+                link.not_before = now + wait
+                continue
             most = AMONG_OTHERS_MAX if others else AT_ONCE_MAX
             for lane in link.lanes:
                 found = self._from_lane(lane, link.peer, most, now)

@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
-from itertools import islice
+from itertools import chain, islice
 from statistics import mean
 from typing import Any
 
@@ -34,6 +34,7 @@ from tests.sim.flood import IN_A_BATCH, false_posts
 FALSE_KEYS, RECORDS_EACH = 10_000, 10
 DELIVERIES = 60
 BETWEEN_S = 0.25
+SIGNED_BEFORE = 20_000
 
 
 class Caller:
@@ -135,12 +136,16 @@ async def _measure(address: str, crowd: Any) -> tuple[list[float], list[float]]:
     charter = crowd.coalition.charter
     honest_home, bad_home = crowd.homes
     honest_posts = (crowd.post(number) for number in range(0, 10_000, len(crowd.homes)))
+    today = int(time.time()) // 86_400
+    false = false_posts(
+        bad_home.id, bad_home.seed, charter.id, int(time.time()), today, FALSE_KEYS, RECORDS_EACH
+    )
+    ready = list(
+        islice(false, SIGNED_BEFORE)
+    )  # or signing them would hold up the honest one, who is here too
     async with _calling(address, charter, honest_home, bad_home) as (honest, bad):
         quiet = await _deliver(honest, honest_posts)
-        false = false_posts(
-            bad_home.id, bad_home.seed, charter.id, int(time.time()), bad.today(), FALSE_KEYS, RECORDS_EACH
-        )
-        flooding = asyncio.create_task(bad.flood(false))
+        flooding = asyncio.create_task(bad.flood(chain(ready, false)))
         flooded = await _deliver(honest, honest_posts)
         flooding.cancel()
         with contextlib.suppress(asyncio.CancelledError):

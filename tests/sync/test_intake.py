@@ -78,8 +78,8 @@ def test_turns_are_short_while_others_bring_records_too() -> None:
     first = intake.turn(0.0)
     assert first is not None and len(first.records) == limits.AT_ONCE_MAX
     put(intake, OF_OAK[:1], link=OTHER)
-    assert [len(turn.records) for turn in (intake.turn(1.0), intake.turn(1.0)) if turn] == [8, 1]
-    last = intake.turn(0.1 + limits.OTHERS_S)
+    assert [len(turn.records) for turn in (intake.turn(0.5), intake.turn(0.5)) if turn] == [8, 1]
+    last = intake.turn(1.1 + limits.OTHERS_S)
     assert last is not None and len(last.records) == limits.AT_ONCE_MAX
 
 
