@@ -11,6 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import IO, Any
 
 from sqlite_utils import Database
@@ -33,6 +34,17 @@ BUILT_S = 1_795_000_000  # November 2026: no machine that runs this can honestly
 CLOCK_NOTE = "The clock of this machine is not right. Nothing expires here until it is set."
 
 log = logging.getLogger("barnraise")
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """The records that one neighborhood sent since this node started. `waiting`: not looked at yet."""
+
+    home: bytes
+    new: int
+    skipped: int
+    left_out: int  # batches
+    waiting: int
 
 
 class Node:
@@ -82,6 +94,7 @@ class Node:
         self.links: Any = None  # node.links.Links while they are there, for whoever looks after the node
         self.nearby: dict[bytes, Any] = {}
         self.connected: set[bytes] = set()
+        self.came: Callable[[], list[Came]] = list  # what came from whom since this node started
         self.introduced: dict[bytes, tuple[bytes, ...]] = {}  # key records shown in a handshake, newest 100
         self.invites_entered: dict[bytes, Any] = {}
         self.join_by_code: Callable[[Any], Any] = _no_links

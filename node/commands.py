@@ -100,6 +100,7 @@ def status(node: Node) -> dict[str, Any]:
         "links": [],
         "nearby": [],
         "coalitions": [],
+        "came": [],
         "discovery_note": node.discovery_note,
         "clock_note": node.clock_note,
         "last_backup": plain(backups.state(node)),
@@ -108,6 +109,7 @@ def status(node: Node) -> dict[str, Any]:
         page = neighborhoods.neighborhoods(node, onlooker())
         found |= plain({"neighborhood": page.own, "links": page.links, "nearby": page.nearby})
         found["coalitions"] = plain(page.coalitions)
+        found["came"] = plain(node.came())
     return found
 
 

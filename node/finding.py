@@ -24,10 +24,9 @@ from protocol.kinds.keys import Inception, KeyChain, RecoveryPolicy, recovery_ha
 from protocol.record import Draft, Record
 from protocol.scopes import KEYS_SCOPE
 from protocol.signing import public_key
-from sync import frames
+from sync import credits, frames
 from sync.addresses import client_session
 from sync.channel import public_key as noise_public_key
-from sync.passing import BATCHES_IN_FLIGHT_MAX
 from sync.transport import Link, LocalEnd, dial
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ def stranger_hello(node: Node) -> bytes:
         4: 0,
         5: "",
         6: f"barnraise {VERSION}",
-        7: [frames.RECORDS_MAX, BATCHES_IN_FLIGHT_MAX],
+        7: credits.offered(),
     }
     return frames.write_frame(frames.HELLO, hello)
 

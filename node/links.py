@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from aiohttp import web
 
 from node.actions import accounts, recovery, standings
+from node.app import Came
 from node.forgetting import Forgetting
 from node.parcels import Parcels
 from node.port import StorePort
 from node.settings import Settings
 from node.store import neighbors
+from node.store.database import DATABASE_NAME
+from node.store.keeping import Keeper
 from protocol import introduction
 from protocol.errors import OurFault, TheirFault, WorldFault
 from protocol.invite import Invite
@@ -110,6 +113,7 @@ class Links:
             on_joined=self._joined,
             on_called=self._called,
             on_tick=self._tick,
+            keeper=Keeper(node.records, None if node.memory else node.settings.data / DATABASE_NAME),
             clock=clock,
         )
         self.discovery: Discovery | None = None
@@ -130,6 +134,7 @@ class Links:
         node.pair_in_step = self.parcels.in_step
         node.poke = self._poke
         node.join_by_code = self._join_by_code
+        node.came = self._came
         self._check_addresses()
         while recovery.sign_some_anew(node) is not None:
             pass  # what a stop had interrupted
@@ -171,6 +176,14 @@ class Links:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The handler of `/link`."""
         return await self.runner.answer(request)
+
+    def _came(self) -> list[Came]:
+        engine = self.runner.engine
+        waiting = {session.peer: engine.intake.waiting(link) for link, session in engine.sessions.items()}
+        return [
+            Came(home, peer.received, peer.skipped, peer.left_out, waiting.get(home, 0))
+            for home, peer in sorted(engine.intake.peers.items())
+        ]
 
     # greeting
 

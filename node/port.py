@@ -11,10 +11,12 @@ from node.actions import lost, recovery, restored
 from node.actions.neighborhoods import sponsor
 from node.actions.reach import addresses_by_home
 from node.store import aside, neighbors
+from node.store.records import Outcome
 from node.store.sets import set_of
 from node.views import posts
 from protocol.errors import Fault, TheirFault
 from protocol.introduction import KEY_RECORDS_MAX
+from protocol.judge import Checked
 from protocol.kinds.roster import Charter
 from protocol.kinds.table import KINDS
 from protocol.record import Record, parse
@@ -135,16 +137,12 @@ class StorePort:
         return posts.urgent(self.node.connection, ids)
 
     def add(self, messages: Sequence[bytes], home: bytes) -> Taken:
-        new = never = 0
-        others = []
         with self.node.records.transaction():
-            for message in messages:
-                added = self.node.records.add(message)
-                new += added.outcome == "new"
-                never += added.outcome == "never"
-                if added.outcome not in ("new", "never") and added.record is not None:
-                    others.append(added.record.id)
-        return Taken(new, never, tuple(others))
+            added = [self.node.records.add(message) for message in messages]
+        return _taken([one.outcome for one in added], [one.record for one in added])
+
+    def take(self, records: Sequence[Record], home: bytes, checked: Checked) -> Taken:
+        return _taken(self.node.records.take(records, checked), records)
 
     # what was signed with an earlier key
 
@@ -347,6 +345,15 @@ class StorePort:
             self.days.differences.clear()
             if not self.node.clock_before_build():
                 self._agree_on_day()
+
+
+def _taken(outcomes: Sequence[Outcome], records: Sequence[Record | None]) -> Taken:
+    others = [
+        record.id
+        for outcome, record in zip(outcomes, records, strict=True)
+        if outcome not in ("new", "never") and record is not None
+    ]
+    return Taken(outcomes.count("new"), outcomes.count("never"), tuple(others))
 
 
 def _charter_shown(coalition: bytes) -> str:

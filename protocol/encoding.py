@@ -120,7 +120,11 @@ def _item(data: bytes, at: int, end: int, depth: int, room: list[int]) -> tuple[
         _take(room, argument)
         items = []
         for _ in range(argument):
-            item, at = _item(data, at, end, depth - 1, room)
+            lead = data[at] if at < end else 0xFF
+            if lead < 24:  # what most items are needs no call of its own
+                item, at = lead, at + 1
+            else:
+                item, at = _item(data, at, end, depth - 1, room)
             items.append(item)
         return items, at
     if major == 5:
@@ -132,15 +136,40 @@ def _item(data: bytes, at: int, end: int, depth: int, room: list[int]) -> tuple[
         result: dict[Any, Value] = {}
         previous = b""
         for _ in range(argument):
+            # Short texts, short bytes and small numbers are what records are made of: they get no call of
+            # their own. What does not fit here in one glance goes the long way, which says what is wrong.
             start = at
-            if at < end and data[at] >> 5 > 3:  # keys are integers, bytes or texts
-                raise TheirFault("forbidden_type")
-            key, at = _item(data, at, end, 0, room)
+            lead = data[at] if at < end else 0xFF
+            stop = at + 1 + (lead & 31)
+            key: Value
+            if lead < 24:
+                key, at = lead, at + 1
+            elif 0x60 <= lead < 0x78 and stop <= end:
+                try:
+                    key, at = data[at + 1 : stop].decode(), stop
+                except UnicodeDecodeError:
+                    raise TheirFault("bad_text") from None
+            else:
+                if lead >> 5 > 3 and at < end:  # keys are integers, bytes or texts
+                    raise TheirFault("forbidden_type")
+                key, at = _item(data, at, end, 0, room)
             spelled = data[start:at]
             if spelled <= previous:
                 raise TheirFault("duplicate_key" if spelled == previous else "key_order")
             previous = spelled
-            result[key], at = _item(data, at, end, depth - 1, room)
+            lead = data[at] if at < end else 0xFF
+            stop = at + 1 + (lead & 31)
+            if lead < 24:
+                result[key], at = lead, at + 1
+            elif 0x40 <= lead < 0x58 and stop <= end:
+                result[key], at = data[at + 1 : stop], stop
+            elif 0x60 <= lead < 0x78 and stop <= end:
+                try:
+                    result[key], at = data[at + 1 : stop].decode(), stop
+                except UnicodeDecodeError:
+                    raise TheirFault("bad_text") from None
+            else:
+                result[key], at = _item(data, at, end, depth - 1, room)
         return result, at
     if lead == 0xF6:
         return None, at

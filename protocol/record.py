@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -28,7 +28,15 @@ from protocol.encoding import Value, decode, encode, head
 from protocol.errors import TheirFault
 from protocol.kinds.erasure import KIND_LENGTH_MAX
 from protocol.kinds.table import check_envelope
-from protocol.scopes import COALITION, CREATED_MAX_S, DAY_MAX, EPOCH_2020_S, Scope, read_scope
+from protocol.scopes import (
+    COALITION,
+    CREATED_MAX_S,
+    DAY_MAX,
+    EPOCH_2020_S,
+    Scope,
+    read_scope,
+    scope_bytes,
+)
 from protocol.signing import SIGNATURE_SIZE_BYTES, sign, verify
 
 RECORD_SIZE_MAX_BYTES = 8192
@@ -59,6 +67,7 @@ _PREFIX = bytes.fromhex("d8628440a0")
 _SIGNATURE_PREFIX = bytes.fromhex("8343a10127a05840")
 _SIGNED_PREFIX = b"\x85\x69Signature\x40\x43\xa1\x01\x27" + encode(AAD)
 _THING_DOMAIN = b"barnraise/1 thing\x00"
+_SEVEN = _THING_DOMAIN + head(4, 7)  # how a list of seven begins
 _ALWAYS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 12})
 
 
@@ -90,7 +99,26 @@ class Record:
         return self.author == self.home
 
     def with_home_key(self, key: bytes) -> Record:
-        return replace(self, home_key=key)
+        """The same record, with the key of its neighborhood filled in."""
+        return Record(
+            self.message,
+            self.payload,
+            self.signatures,
+            self.id,
+            self.thing,
+            self.kind,
+            self.scope,
+            self.author,
+            self.home,
+            self.nonce,
+            self.created,
+            self.expires,
+            self.edit,
+            self.erased,
+            self.on_behalf_of,
+            self.body,
+            key,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +184,9 @@ def thing_of(
     expires: int | None,
 ) -> bytes:
     """SHA-256 over the seven fields that no edit changes."""
-    seven = [kind, list(scope), author, home, nonce, created, expires]
-    return hashlib.sha256(_THING_DOMAIN + encode(seven)).digest()
+    seven = _SEVEN + encode(kind) + scope_bytes(scope)
+    seven += b"".join([encode(value) for value in (author, home, nonce, created, expires)])
+    return hashlib.sha256(seven).digest()
 
 
 def signed_by(record: Record, index: int, key: bytes) -> bool:

@@ -8,8 +8,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, TypeAlias
 
+from protocol.encoding import encode
 from protocol.errors import TheirFault
 
 Scope: TypeAlias = tuple[Any, ...]
@@ -37,6 +39,12 @@ def coalition(coalition_id: bytes) -> Scope:
 def partner(scope: Scope, home: bytes) -> bytes:
     """The other neighborhood of a pair scope."""
     return bytes(scope[2] if scope[1] == home else scope[1])
+
+
+@lru_cache(maxsize=256)
+def scope_bytes(scope: Scope) -> bytes:
+    """The encoding of a scope. There are few of them, and every record has one."""
+    return encode(list(scope))
 
 
 def read_scope(value: Any) -> Scope:

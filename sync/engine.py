@@ -33,13 +33,16 @@ from sync.events import (
     Renewed,
     Seen,
     Send,
+    TakeTurn,
     Tick,
 )
 from sync.gossip import Gossip
+from sync.intake import Intake
 from sync.peers import VISIT_MAX_S, Peers
 from sync.places import LINKS_MAX, Newcomer, decide
 from sync.port import Port
 from sync.session import Session
+from sync.streaming import Streams
 
 
 class Engine:
@@ -50,6 +53,9 @@ class Engine:
         self.chance = chance
         self.peers = Peers(port.home)
         self.gossip = Gossip()
+        self.intake = Intake()
+        self.streams = Streams()
+        self.prompt = True  # records go through the door within `handle`; a runner takes turns by itself
         self.features: tuple[str, ...] = frames.FEATURES
         self.sessions: dict[LinkId, Session] = {}
         self.joining: dict[bytes, list[str]] = {}
@@ -74,7 +80,7 @@ class Engine:
             return []
         self._busy = True
         try:
-            while self._events:
+            while self._events or self._turn_is_ready(now):
                 event, self._origin = self._events.popleft()
                 self._handle_one(event, now)
         finally:
@@ -88,12 +94,20 @@ class Engine:
         effects, self._effects = self._effects, []
         return effects
 
+    def _turn_is_ready(self, now: float) -> bool:
+        turn = self.intake.turn(now) if self.prompt else None
+        if turn is not None:
+            self._events.append((TakeTurn(turn), turn.link))
+        return turn is not None
+
     def _handle_one(self, event: Event, now: float) -> None:
-        if not isinstance(event, FrameIn | NewRecords):
+        if not isinstance(event, FrameIn | NewRecords | TakeTurn):
             self._look_around = True
         match event:
             case FrameIn():
                 self._frame(event, now)
+            case TakeTurn():
+                self._take_turn(event, now)
             case NewRecords():
                 self._announce(event.records, now)
             case LinkUp():
@@ -122,6 +136,7 @@ class Engine:
         """When the next `Tick` has something to do, at the latest."""
         due = [session.next_due() for session in self.sessions.values()]
         due.append(self._next_call)
+        due.append(self.intake.next_due() if self.prompt else now + 60.0)
         return max(now, min(now + 60.0, *due))
 
     # links
@@ -138,7 +153,7 @@ class Engine:
         for link, code in decision.ended:
             if code == "duplicate_link":  # who is at its end is linked all the same
                 del self.sessions[link]
-                self.gossip.down(link)
+                self._forget(link)
                 self._effects.append(Close(link, code))
             else:
                 self._close(link, code, now)
@@ -162,13 +177,14 @@ class Engine:
         if event.initiator and event.invite_id is not None:
             invite_id = event.invite_id
             session.joined = lambda coalition: self._has_joined(invite_id, coalition)
+        session.exchange.passing.on_engine(event.link, self.intake, self.streams)
         self.sessions[event.link] = session
         self._send(event.link, session.begin())
 
     def _down(self, link: LinkId, code: str, now: float) -> None:
         session = self.sessions.pop(link, None)
         self._look_around = True
-        self.gossip.down(link)
+        self._forget(link)
         if session is None:
             return
         if session.invite_id is not None and session.initiator:
@@ -189,6 +205,22 @@ class Engine:
             return
         if not greeted:
             self.peers.linked(session.peer)
+
+    def _forget(self, link: LinkId) -> None:
+        self.gossip.down(link)
+        self.intake.drop(link)
+        self.streams.down(link)
+
+    def _take_turn(self, event: TakeTurn, now: float) -> None:
+        link = event.turn.link
+        session = self.sessions.get(link)
+        if session is None:
+            return
+        self._origin = link  # what this brings is not passed back to where it came from
+        try:
+            self._send(link, session.exchange.passing.take_turn(event.turn, now, event.checked))
+        except TheirFault as fault:
+            self._close(link, fault.code, now)
 
     def _close(self, link: LinkId, code: str, now: float) -> None:
         self._effects.append(Close(link, code))

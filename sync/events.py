@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from protocol.judge import Checked
 from protocol.record import Record
+from sync.intake import Turn
 
 LinkId: TypeAlias = int
 
@@ -34,6 +36,14 @@ class LinkDown:
 class FrameIn:
     link: LinkId
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTurn:
+    """Records that waited go through the door. `checked`: signatures on them that were found right."""
+
+    turn: Turn
+    checked: Checked = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,7 @@ Event: TypeAlias = (
     LinkUp
     | LinkDown
     | FrameIn
+    | TakeTurn
     | DialFailed
     | NewRecords
     | Changed

@@ -29,10 +29,11 @@ from sync.gossip import Gossip
 from sync.index import RangeIndex
 from sync.passing import Passing
 from sync.port import Port
-from sync.reconcile import Reconciler
+from sync.reconcile import Reconciler, has_fingerprints
 from sync.sets import COMPARE_SOON_S, PATIENCE_S, SetKey, SetState
 from sync.sketch import Sketch
 from sync.sketching import Sketching
+from sync.streaming import FEATURE, STREAM_FROM
 
 NEGENTROPY_FRAME_MAX_BYTES = 60_000
 ROUNDS_MAX = 500
@@ -88,6 +89,7 @@ class Exchange:
         self.together = "together" in named
         self.sketching.spoken = "sketch" in named
         self.passing.branch.grows = "plumtree" in named
+        self.passing.streaming.spoken = FEATURE in named
 
     # which sets
 
@@ -116,18 +118,21 @@ class Exchange:
             if state.busy_since is not None and now - state.busy_since > PATIENCE_S:
                 state.busy_since = None
                 state.next_compare = now
-            if self.comparer and state.busy_since is None and now >= state.next_compare:
+            if self.comparer and state.busy_since is None and now >= self._due(key, state):
                 due.append(key)
         return self._compare(due, now) + self.passing.tick(now)
 
     def next_due(self) -> float:
         """When `tick` has something to do."""
         times = [
-            s.next_compare if s.busy_since is None else s.busy_since + PATIENCE_S
-            for s in self.sets.values()
+            self._due(key, state) if state.busy_since is None else state.busy_since + PATIENCE_S
+            for key, state in self.sets.items()
             if self.comparer
         ]
         return min(*times, self.passing.next_due(), float("inf"))
+
+    def _due(self, key: SetKey, state: SetState) -> float:
+        return max(state.next_compare, self.passing.streaming.busy.get(key, 0.0))
 
     # comparing
 
@@ -273,6 +278,8 @@ class Exchange:
             index = state.index if state.index is not None else self._index(key)
             if kind == frames.SKETCH_WANTED:
                 return self.sketching.on_wanted(key, state, index, fields, now)
+            if has_fingerprints(fields[1]) and (asked := self.passing.streaming.ask(key, len(index), now)):
+                return asked  # theirs is too large for a list of ids, ours next to nothing
             reply = Reconciler(index, NEGENTROPY_FRAME_MAX_BYTES).respond(fields[1])
             return [write_frame(frames.RECONCILED, frames.set_on_wire(key), reply)]
         if kind == frames.SHARED:
@@ -286,21 +293,34 @@ class Exchange:
             return self._on_cells(key, state, fields, now) if self.sketching.spoken else []
         if kind == frames.RECONCILED:
             state.busy_since = now
-            return self._step(frames.set_on_wire(key), state, fields[1], now)
+            return self._step(key, state, fields[1], now)
         state.alone = False
         answer = {frames.SAME: SAME, frames.DIFFERS: DIFFERS}.get(kind, NOT_SHARED)
         return self._on_verdict(key, state, answer, now)
 
-    def _step(self, wire: list[Any], state: SetState, message: bytes, now: float) -> list[bytes]:
+    def on_stream(self, kind: int, fields: list[Any], now: float) -> list[bytes]:
+        """A set is streamed. What was being compared of it is of no use any more. Raises TheirFault."""
+        state = self.sets.get(frames.read_set(fields[0], self.peer))
+        if kind == frames.STREAM and self.comparer and state is not None and state.busy_since is not None:
+            self._finished(state, now)
+        return self.passing.on_stream(kind, fields, now)
+
+    def _step(self, key: SetKey, state: SetState, message: bytes, now: float) -> list[bytes]:
         if state.index is None:
             return []
+        wire = frames.set_on_wire(key)
         state.rounds += 1
         if state.rounds > ROUNDS_MAX:
             raise TheirFault("bad_reconciliation")
         step = Reconciler(state.index, NEGENTROPY_FRAME_MAX_BYTES).reconcile(message)
-        out = self.passing.want(step.need)
         self.passing.queue(step.have)
-        out += self.passing.send(now)
+        out = self.passing.send(now)
+        if len(step.need) >= STREAM_FROM and (
+            asked := self.passing.streaming.ask(key, len(state.index), now)
+        ):
+            self._finished(state, now)  # compared again when that is through
+            return out + asked
+        out += self.passing.want(step.need)
         if step.reply is not None:
             out.append(write_frame(frames.RECONCILE, wire, step.reply))
         else:

@@ -16,7 +16,7 @@ from sync.sets import SetKey
 
 FRAME_SIZE_MAX_BYTES = 65_519
 VERSIONS = [1]
-FEATURES = ("sketch", "together", "plumtree")  # what our hello names
+FEATURES = ("sketch", "together", "plumtree", "stream")  # what our hello names
 IDS_MAX = 1_000  # ids in one have or want
 RECORDS_MAX = 200  # records in one batch
 RECORDS_SIZE_MAX_BYTES = 48 * 1024
@@ -48,6 +48,7 @@ TEXT_MAX = 500
 ) = range(21)
 SKETCH_WANTED, SKETCH = 21, 22  # for who names the feature "sketch"
 PRUNE, GRAFT = 23, 24  # for who names the feature "plumtree"
+STREAM, STREAMED = 25, 26  # for who names the feature "stream"
 COMPARE_ALL, COMPARED = 27, 28  # for who names the feature "together"
 
 SET_NAME_BYTES = 4  # of a coalition, in COMPARE_ALL
@@ -105,6 +106,14 @@ def _set(value: Any) -> bool:
 
 def _fingerprint(value: Any) -> bool:
     return type(value) is bytes and len(value) == 16
+
+
+def _point(value: Any) -> bool:
+    return type(value) is list and len(value) == 2 and _number(value[0]) and _hash(value[1])
+
+
+def _point_or_end(value: Any) -> bool:
+    return value == [] or _point(value)
 
 
 def _asked_sets(value: Any) -> bool:
@@ -178,6 +187,8 @@ _SHAPES: dict[int, tuple[Callable[[Any], bool], ...]] = {
     SKETCH: (_set, _number, _bytes),
     PRUNE: (_set,),
     GRAFT: (_hashes(IDS_MAX),),
+    STREAM: (_set, _point),
+    STREAMED: (_set, _number, _messages, _point_or_end),
     COMPARE_ALL: (_number, _asked_sets),
     COMPARED: (_number, _answers),
 }

@@ -1,10 +1,10 @@
 """Passing records over one link: what waits for the other side, what it has taken, what we ask for.
 
-What the other lacks and what is new goes into the outbox; what we lack is asked for by `want`. A set that has
-been compared is live (exchange.py): new records of it are passed on at once, small ones whole, large ones by
-`have`, or as the trees of gossip.py say where both sides know them. What is urgent goes before the
-rest. Records travel in numbered batches; at most BATCHES_IN_FLIGHT_MAX wait for their `taken`, so a slow
-peer holds up nobody but itself.
+What the other lacks and what is new goes into the outbox; what we lack is asked for by `want`. A set that
+has been compared is live (exchange.py): new records of it are passed on at once, small ones whole, large
+ones by `have`, or as the trees of gossip.py say where both sides know them. What is urgent goes before the
+rest. Records travel in numbered batches, as many as credits allow for before one is `taken` (credits.py).
+What comes waits its turn for the door (intake.py).
 
 Who has lost everything gets back what it signed with an earlier key, which is in no set: once a set has
 been compared, aside_wanted(from 0)  ->  aside_given(records, where to go on), until that is 0.
@@ -18,16 +18,19 @@ from itertools import chain, islice
 from typing import Any
 
 from protocol.errors import TheirFault
+from protocol.judge import Checked
 from protocol.record import Record
 from sync import frames
+from sync.credits import Credits
 from sync.frames import write_frame
 from sync.gossip import Branch, Gossip
+from sync.intake import Intake, Turn
 from sync.port import Port, Taken
-from sync.sets import COMPARE_SOON_S, PATIENCE_S, SetKey, SetState
+from sync.sets import COMPARE_SOON_S, SetKey, SetState
+from sync.streaming import Streaming, Streams
 
 INLINE_MAX_BYTES = 2_048
 OUTBOX_MAX = 200_000  # ids that wait to be sent; beyond it they are dropped and the sets compared again
-BATCHES_IN_FLIGHT_MAX = 8
 NEVER_MAX = 50  # records that can never be accepted, before the link is closed
 
 
@@ -41,31 +44,42 @@ class Passing:
     branch: Branch = field(default_factory=lambda: Branch(Gossip(), 0, ()))
     urgent: dict[bytes, None] = field(default_factory=dict)  # goes out before the outbox
     outbox: dict[bytes, None] = field(default_factory=dict)
-    in_flight: dict[int, float] = field(default_factory=dict)
+    credits: Credits = field(default_factory=Credits)
+    intake: Intake = field(default_factory=Intake)  # the engine's, shared by all links
+    streaming: Streaming = field(init=False)
+    link: int = 0  # our number for this link
+    prompt: bool = True  # nobody else takes turns for us
     aside: dict[SetKey, int] = field(default_factory=dict)  # from where we asked; -1: all has come
-    batch: int = 0
-    records_max: int = frames.RECORDS_MAX
-    batches_max: int = BATCHES_IN_FLIGHT_MAX
     never: int = 0
     received: int = 0
 
-    def take_limits(self, records: int = frames.RECORDS_MAX, batches: int = BATCHES_IN_FLIGHT_MAX) -> None:
-        """What the other side takes at once; ours hold where they are lower."""
-        self.records_max = min(records, frames.RECORDS_MAX)
-        self.batches_max = min(batches, BATCHES_IN_FLIGHT_MAX)
+    def __post_init__(self) -> None:
+        self.streaming = Streaming(self.port, self.credits, self.sets)
+
+    def on_engine(self, link: int, intake: Intake, streams: Streams) -> None:
+        """What all links of an engine share; it takes turns for us."""
+        self.link, self.intake, self.prompt = link, intake, False
+        self.streaming.link, self.streaming.streams = link, streams
+
+    @property
+    def in_flight(self) -> dict[int, float]:
+        """The batches on their way, with the time when they left."""
+        return self.credits.sent
+
+    def take_limits(self, *said: int) -> None:
+        """What the other side takes at once: records, batches, bytes."""
+        self.credits.negotiate(*said)
 
     def tick(self, now: float) -> list[bytes]:
         """Batches whose answer never came no longer count as on their way."""
-        for number, sent in list(self.in_flight.items()):
-            if now - sent > PATIENCE_S:
-                del self.in_flight[number]
+        self.credits.expire(now)
         named, grafted = self.branch.due(now)
-        return self.send(now) + _in_frames(frames.HAVE, named) + _in_frames(frames.GRAFT, grafted)
+        out = self._take_turns(now) + self.send(now)
+        return out + _in_frames(frames.HAVE, named) + _in_frames(frames.GRAFT, grafted)
 
     def next_due(self) -> float:
         """When `tick` has something to do."""
-        times = [sent + PATIENCE_S for sent in self.in_flight.values()]
-        return min(*times, self.branch.next_due(), float("inf"))
+        return min(self.credits.next_due(), self.branch.next_due())
 
     def queue(self, ids: Iterable[bytes]) -> None:
         """Send these records when there is room, urgent ones first."""
@@ -82,23 +96,23 @@ class Passing:
     def send(self, now: float) -> list[bytes]:
         """Batches from the outbox, as far as the other side has taken the earlier ones."""
         out = []
-        while (self.urgent or self.outbox) and len(self.in_flight) < self.batches_max:
+        while (self.urgent or self.outbox) and (room := self.credits.room_bytes()):
             messages: list[bytes] = []
             size = 0
-            for record_id in list(islice(chain(self.urgent, self.outbox), self.records_max)):
+            for record_id in list(islice(chain(self.urgent, self.outbox), self.credits.records_max)):
                 message = self.port.message(record_id)
                 if message is not None:
-                    if messages and size + len(message) > frames.RECORDS_SIZE_MAX_BYTES:
+                    if size + len(message) > room:
                         break
                     messages.append(message)
                     size += len(message) + 3
                 self.urgent.pop(record_id, None)
                 self.outbox.pop(record_id, None)
-            if messages:
-                self.batch += 1
-                self.in_flight[self.batch] = now
-                out.append(write_frame(frames.RECORDS, self.batch, messages))
-        return out
+            if not messages:
+                break
+            number = self.credits.spend(size, now)
+            out.append(write_frame(frames.RECORDS, number, messages))
+        return out + self.streaming.send(now)
 
     def announce(self, records: Iterable[Record], now: float) -> list[bytes]:
         """Pass on what is new here, where it belongs to a live set."""
@@ -164,27 +178,67 @@ class Passing:
 
     def on_taken(self, number: int, now: float) -> list[bytes]:
         """A batch has arrived."""
-        self.in_flight.pop(number, None)
+        self.credits.regain(number)
+        self.streaming.over_there(number)
         return self.send(now)
 
     def on_records(self, number: int, messages: list[bytes], now: float) -> list[bytes]:
-        """Records from the other side. One bad record holds up no other. Raises TheirFault."""
-        taken = self._take(messages, now)
-        pruned: dict[SetKey, None] = {}
-        for record_id in taken.others:
-            pruned |= dict.fromkeys(self.branch.repeated(record_id, self.port.sets_of_id(record_id)))
-        out = [write_frame(frames.PRUNE, frames.set_on_wire(key)) for key in pruned]
-        return [write_frame(frames.TAKEN, number), *out]
+        """Records from the other side wait for their turn. Raises TheirFault."""
+        batch = self.intake.put(self.link, self.peer, number, messages, now)
+        if batch is None:
+            return []
+        self._count(Taken(0, batch.unreadable), now)
+        return self._taken([] if batch.left else [number], now) + self._take_turns(now)
 
-    def _take(self, messages: list[bytes], now: float) -> Taken:
-        taken = self.port.add(messages, self.peer)
+    def on_stream(self, kind: int, fields: list[Any], now: float) -> list[bytes]:
+        """The other side asks for a set in order, or sends one. Raises TheirFault."""
+        key = frames.read_set(fields[0], self.peer)
+        if key not in self.sets:
+            return []
+        if kind == frames.STREAM:
+            self.streaming.begin(key, fields[1], now)
+            return self.send(now)
+        _, number, messages, until = fields
+        return self.on_records(number, messages, now) if self.streaming.came(key, number, until, now) else []
+
+    def _taken(self, numbers: list[int], now: float) -> list[bytes]:
+        for number in numbers:
+            self.streaming.taken(number, now)
+        return [write_frame(frames.TAKEN, number) for number in numbers]
+
+    def _take_turns(self, now: float) -> list[bytes]:
+        out = []
+        while self.prompt and (turn := self.intake.turn(now)) is not None:
+            out += self.take_turn(turn, now)
+        return out
+
+    def take_turn(self, turn: Turn, now: float, checked: Checked = frozenset()) -> list[bytes]:
+        """Put records that waited through the door. One bad record holds up no other. Raises TheirFault."""
+        taken = self.port.take(turn.records, self.peer, checked)
+        out = self._prune(turn, taken)
+        over = self.intake.done(turn, len(turn.records) - taken.new, now)
+        self._count(taken, now)
+        return self._taken(over, now) + out
+
+    def _prune(self, turn: Turn, taken: Taken) -> list[bytes]:
+        """Where a link brings what others had brought already, say so. What was streamed was asked for."""
+        others = set(taken.others)
+        keys: dict[SetKey, None] = {}
+        for record, batch in zip(turn.records, turn.batches, strict=True):
+            if record.id in others and batch.number not in self.streaming.coming:
+                keys |= dict.fromkeys(self.branch.repeated(record.id, self.port.sets_of_id(record.id)))
+        return [write_frame(frames.PRUNE, frames.set_on_wire(key)) for key in keys]
+
+    def _count(self, taken: Taken, now: float) -> None:
         self.received += taken.new
         self.never += taken.never
+        counts = self.intake.peer(self.peer)
+        counts.received += taken.new
+        counts.skipped += taken.never
         if self.never > NEVER_MAX:
             raise TheirFault("bad_frame", f"Over {NEVER_MAX} records from the other side cannot be right.")
         if taken.new:
             self._confirm_pair([("pair", self.peer)], now)
-        return taken
 
     # what is in no set
 
@@ -209,7 +263,7 @@ class Passing:
             return []
         if 0 < fields[2] <= asked_from:
             raise TheirFault("bad_frame", "The other side goes in circles.")
-        self._take(fields[1], now)
+        self._count(self.port.add(fields[1], self.peer), now)
         self.aside[key] = fields[2] or -1
         if fields[2]:
             return [write_frame(frames.ASIDE_WANTED, wire, fields[2])]

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from protocol.judge import Checked
 from protocol.record import Record
 from sync.index import RangeIndex
 from sync.sets import SetKey
@@ -83,6 +84,10 @@ class Port(Protocol):
 
     def add(self, messages: Sequence[bytes], home: bytes) -> Taken:
         """Put records from `home` through the door, in one transaction."""
+        ...
+
+    def take(self, records: Sequence[Record], home: bytes, checked: Checked) -> Taken:
+        """The same for records that are parsed already; `checked`: signatures that were found right."""
         ...
 
     def wants_aside(self, key: SetKey, home: bytes) -> bool:

@@ -134,6 +134,16 @@ class _Reader:
         return [packed[at : at + ID_BYTES] for at in range(0, len(packed), ID_BYTES)]
 
 
+def has_fingerprints(message: bytes) -> bool:
+    """Whether a message begins with a fingerprint: its sender holds more than fits into a list of ids."""
+    reader = _Reader(message)
+    try:
+        reader.bound()
+        return message[0] == VERSION and reader.number() == FINGERPRINT
+    except TheirFault:  # who answers it says so
+        return False
+
+
 class _Writer:
     """Puts a message together. `skipping` is a stretch that needs no answer: written only if more follows."""
 

@@ -21,6 +21,7 @@ from sync import events
 from sync.addresses import client_session
 from sync.engine import Engine
 from sync.transport import Link, LocalEnd, dial, serve
+from sync.turns import Keeper, Turns
 
 log = logging.getLogger("barnraise.links")
 
@@ -42,6 +43,7 @@ class Runner:
         on_joined: Callable[[bytes, bytes | None, str], None],
         on_called: Callable[[str, bytes | None, str], None],
         on_tick: Callable[[float], None],
+        keeper: Keeper,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.engine = engine
@@ -58,11 +60,13 @@ class Runner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
         self._wake = asyncio.Event()
+        self._turns = Turns(engine, self._do, self._failed, clock, keeper)
 
     async def start(self) -> None:
         """Begin to call and to keep time."""
         self._session = client_session(self._allow_loopback)
         self._spawn(self._keep_time())
+        self._spawn(self._turns.run())
         self.event(events.Changed())
 
     async def stop(self) -> None:
@@ -73,6 +77,7 @@ class Runner:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
+        self._turns.stop()
         if self._session is not None:
             await self._session.close()
 
@@ -129,6 +134,7 @@ class Runner:
             )
             async for frame in link:
                 self.event(events.FrameIn(number, frame))
+                self._turns.come()
                 await asyncio.sleep(0)  # many frames in a row leave room for the page
         except Exception:
             log.exception("a link failed here")
@@ -137,6 +143,11 @@ class Runner:
             self._links.pop(number, None)
             log.info("link with %s ended: %s", link.peer.home.hex()[:8], link.code or "closed")
             self.event(events.LinkDown(number, link.code))
+
+    def _failed(self, number: int) -> None:
+        link = self._links.get(number)
+        if link is not None:
+            link.close("internal")
 
     def _do(self, effects: list[events.Effect]) -> None:
         for effect in effects:

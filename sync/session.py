@@ -23,12 +23,11 @@ from typing import Any
 
 from protocol.errors import TheirFault
 from protocol.record import Record
-from sync import frames
+from sync import credits, frames
 from sync.exchange import Exchange, Window
 from sync.frames import write_frame
 from sync.gossip import Gossip
 from sync.limits import TokenBucket
-from sync.passing import BATCHES_IN_FLIGHT_MAX
 from sync.port import Port
 from sync.sets import SetKey
 
@@ -98,7 +97,7 @@ class Session:
             4: self.said_day[1],
             5: port.name,
             6: port.software,
-            7: [frames.RECORDS_MAX, BATCHES_IN_FLIGHT_MAX],
+            7: credits.offered(),
         }
         return [write_frame(frames.HELLO, said)]
 
@@ -115,9 +114,9 @@ class Session:
 
     def receive(self, data: bytes, now: float) -> list[bytes]:
         """A frame from the other side. Raises TheirFault."""
-        if self.pace.take(1.0, now) > 0:
-            raise TheirFault("too_fast", f"The other side sends over {FRAMES_PER_S:.0f} frames a second.")
         kind, fields = frames.read_frame(data)
+        if not self._is_paid(kind, fields) and self.pace.take(1.0, now) > 0:
+            raise TheirFault("too_fast", f"The other side sends over {FRAMES_PER_S:.0f} frames a second.")
         if self.hello is None:
             if kind != frames.HELLO:
                 raise TheirFault("unexpected_frame")
@@ -166,6 +165,8 @@ class Session:
             return self._on_welcome(fields[0], fields[1], now)
         if kind in (frames.ASIDE_WANTED, frames.ASIDE_GIVEN):
             return self.exchange.passing.on_aside(kind, fields, now)
+        if kind in (frames.STREAM, frames.STREAMED):
+            return self.exchange.on_stream(kind, fields, now)
         if kind == frames.KEYS_WANTED:
             return self._on_keys_wanted(fields[0])
         if kind == frames.KEYS_GIVEN:
@@ -179,6 +180,12 @@ class Session:
         if self.unknown_frames > UNKNOWN_FRAMES_MAX:
             raise TheirFault("unexpected_frame")
         return []
+
+    def _is_paid(self, kind: int, fields: list[Any]) -> bool:
+        """Records and the word that ours are taken are bounded by credits: no rate of frames ends a link."""
+        if kind == frames.TAKEN:
+            return fields[0] in self.exchange.passing.in_flight
+        return kind in (frames.RECORDS, frames.STREAMED)
 
     def tick(self, now: float) -> list[bytes]:
         """What is due. Raises TheirFault where the other side is silent or the link serves nothing."""
@@ -229,7 +236,7 @@ class Session:
             raise TheirFault("no_common_version")
         self._take_day(said)
         self.exchange.take_features(set(self.features) & set(said[2]))
-        self.exchange.passing.take_limits(*said.get(7, [])[:2])
+        self.exchange.passing.take_limits(*said.get(7, [])[:3])
         self.port.heard(self.peer, said[5])
         self.port.day_of_peer(self.peer, said[3])
         out = self._ask()

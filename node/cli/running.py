@@ -144,9 +144,28 @@ def status(as_json: bool) -> None:
             ("data folder", str(folder())),
         ]
     )
+    for line in _came(found):
+        show.say(line)
     for note in (found["discovery_note"], found["clock_note"]):
         if note:
             show.say(f"\n{show.clean(note)}")
+
+
+def _came(found: dict[str, Any]) -> list[str]:
+    """What came from each neighborhood since the node started, where there is anything to say of it."""
+    names = {link["home"]: show.clean(link["name"]) for link in found["links"]}
+    lines = []
+    for one in found["came"]:
+        said = [show.counted(one["new"], "new record")]
+        if one["skipped"]:
+            said.append(f"{one['skipped']:,} skipped because they cannot be right")
+        if one["waiting"]:
+            said.append(f"{one['waiting']:,} waiting their turn")
+        if one["left_out"]:
+            said.append(f"{show.counted(one['left_out'], 'batch', 'batches')} put off")
+        if one["new"] or len(said) > 1:
+            lines.append(f"from {names.get(one['home']) or one['home'][:8]}: {', '.join(said)}")
+    return lines
 
 
 def _last_backup(made: int) -> str:

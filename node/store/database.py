@@ -85,11 +85,16 @@ def _backup_before_migration(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """One transaction; joins the one that is open already. Raises WorldFault("disk_full")."""
+def transaction(connection: sqlite3.Connection, *, durable: bool = True) -> Iterator[None]:
+    """One transaction; joins the one that is open already. Raises WorldFault("disk_full").
+
+    One that is not `durable` is whole or not there after a power cut, and may be not there; see keeping.py.
+    """
     if connection.in_transaction:
         yield
         return
+    if not durable:
+        connection.execute("PRAGMA synchronous=NORMAL")
     try:
         connection.execute("BEGIN IMMEDIATE")
         yield
@@ -102,3 +107,6 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
             raise WorldFault("disk_full") from error
         raise
+    finally:
+        if not durable:
+            connection.execute("PRAGMA synchronous=FULL")

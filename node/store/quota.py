@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
-from protocol.encoding import encode
 from protocol.kinds.erasure import erased_thing
 from protocol.kinds.posts import standing_nonce
 from protocol.kinds.roster import Roster
 from protocol.kinds.table import KINDS, refers_to
 from protocol.record import Record
-from protocol.scopes import DAY_S, coalition
+from protocol.scopes import DAY_S, coalition, scope_bytes
 
 ROSTER_SLOTS = 1_000
 ACCOUNT_SLOTS = 1_000
@@ -79,15 +78,16 @@ class Slots:
 
     def over(self, roster: Roster, today: int) -> list[tuple[bytes, bytes, bytes]]:
         """(scope, home, slot) of what is over the quota today: things made ahead of time, whose day came."""
-        scope = encode(list(coalition(roster.coalition)))
-        homes = self._connection.execute(
-            "SELECT home FROM records WHERE scope = ? AND status = 0 GROUP BY home", (scope,)
+        scope = scope_bytes(coalition(roster.coalition))
+        many = self._connection.execute(
+            "SELECT home, substr(slot, 1, 1) AS letter, count(*) FROM records"
+            " WHERE scope = ? GROUP BY home, letter",
+            (scope,),
         ).fetchall()
         found = []
-        for (home,) in homes:
-            taken = self._read(scope, home, today)
-            for letter in (MEMBER, HOME, ROSTER, SUCCESSION, CONTEST):
-                same = sorted(slot for slot in taken if slot[:1] == letter)
+        for home, letter, count in many:  # those kept aside too, and several in a slot: then look closely
+            if count > _quota(roster, letter):
+                same = sorted(slot for slot in self._read(scope, home, today) if slot[:1] == letter)
                 found += [(scope, home, slot) for slot in same[_quota(roster, letter) :]]
         return found
 
@@ -98,7 +98,7 @@ class Slots:
         """
         slot = slot_of(record)
         quota = _quota(roster, slot[:1])
-        taken = self._read(encode(list(record.scope)), record.home, today)
+        taken = self._read(scope_bytes(record.scope), record.home, today)
         if slot in taken:
             return b""
         leaving = b""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -24,14 +24,13 @@ from node.store.quota import Slots, slot_of
 from node.store.rows import Rows
 from node.store.words import merge_if_small, note_lingering
 from node.views import in_search_index, rebuild, refresh, refresh_accounts
-from protocol.encoding import encode
 from protocol.errors import TheirFault
-from protocol.judge import Known, judge
+from protocol.judge import Checked, Known, judge
 from protocol.kinds.accounts import Accounts
 from protocol.kinds.erasure import erased_thing
 from protocol.kinds.table import KINDS
 from protocol.record import Record, parse
-from protocol.scopes import COALITION, DAY_S
+from protocol.scopes import COALITION, DAY_S, scope_bytes
 from sync.index import RangeIndex
 from sync.sets import SetKey
 
@@ -62,7 +61,7 @@ class Records(Rows):
         self.on_known: Callable[[], None] = lambda: None
         self.on_own_version: Callable[[Record], None] = lambda record: None  # within the transaction
         self._known: Known | None = None
-        self._known_day = -1
+        self._known_day = self._quota_day = -1
         self._refused: OrderedDict[bytes, str] = OrderedDict()
         self._pending: OrderedDict[bytes, bytes] = OrderedDict()
         self._slots = Slots(connection)
@@ -106,13 +105,13 @@ class Records(Rows):
     # writing
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """One durable act: all of it is written, with its views, or none of it. May be nested."""
         if self.connection.in_transaction:
             yield
             return
         try:
-            with database.transaction(self.connection):
+            with database.transaction(self.connection, durable=durable):
                 yield
                 self._follow_known()
                 self._follow_accounts()
@@ -146,33 +145,51 @@ class Records(Rows):
             record = parse(message)
         except TheirFault as fault:
             return self._refuse(digest, fault.code)
-        row = self.connection.execute(
-            "SELECT status, message FROM records WHERE id = ?", (record.id,)
-        ).fetchone()
-        if row is not None and row[0] == 0:
+        return self._add(record, digest, frozenset())
+
+    def take(self, records: Iterable[Record], checked: Checked) -> list[Outcome]:
+        """The same for parsed records from a peer, in one transaction; gives what became of each.
+
+        `checked` are signatures on them that were found right ahead of time. Reaching the disk is not waited
+        for here (keeping.py).
+        """
+        outcomes: list[Outcome] = []
+        with self.transaction(durable=False):
+            for record in records:
+                digest = hashlib.sha256(record.message).digest()
+                refused = digest in self._refused
+                outcomes.append("never" if refused else self._add(record, digest, checked).outcome)
+        return outcomes
+
+    def _add(self, record: Record, digest: bytes, checked: Checked) -> Added:
+        alone = self._is_alone(record)
+        status = None if alone else self._status(record.id)
+        if status == 0:
             return Added("held", "", record)
-        judgement = judge(record, self.known)
+        judgement = judge(record, self.known, checked)
         record = record.with_home_key(judgement.home_key)
         if judgement.verdict == "never":
             return self._refuse(digest, judgement.code)
         if judgement.verdict == "not_now":
-            if judgement.code == "old_key" and row is None:
+            if judgement.code == "old_key" and status is None:
                 # Words that a mark has erased are not kept on the side either.
                 if not self._marks(record):
                     with self.transaction():
                         self._wait_aside(record)
-            elif row is None and judgement.code in (
+            elif status is None and judgement.code in (
                 "unknown_home",
                 "unknown_key",
                 "not_a_member",
                 "not_for_us",
             ):
-                self._pending[digest] = message
+                self._pending[digest] = record.message
                 while len(self._pending) > PENDING_MAX:
                     self._pending.popitem(last=False)
             return Added("not_now", judgement.code, record)
+        if self.connection.in_transaction:
+            return self._enter(record, alone)
         with self.transaction():
-            return self._enter(record)
+            return self._enter(record, alone)
 
     def _refuse(self, digest: bytes, code: str) -> Added:
         self._refused[digest] = code
@@ -180,15 +197,16 @@ class Records(Rows):
             self._refused.popitem(last=False)
         return Added("never", code)
 
-    def _enter(self, record: Record) -> Added:
+    def _enter(self, record: Record, alone: bool) -> Added:
         kind = KINDS.get(record.kind)
         speaks_of_accounts = kind is not None and kind.group in ("accounts", "roster")
         if speaks_of_accounts and (self._accounts is not None or not self._accounts_before):
             self._accounts_before.append(self.accounts)  # rows may have been written by it
         erases = erased_thing(record)
         thing = erases if erases is not None else record.thing
-        marks = self._marks(record)
-        if erases is None and not marks:  # one that was over the quota comes first, if there is room now
+        alone = alone and erases is None
+        marks = [] if alone else self._marks(record)
+        if erases is None and not (alone or marks):  # one that was over the quota comes first, if it fits now
             for message in aside.standing_above(self.connection, record):
                 self.add(message)
             marks = self._marks(record)
@@ -198,7 +216,7 @@ class Records(Rows):
         if erases is not None and any(mark < (record.by_home, record.id) for mark in marks):
             return Added("superseded", "superseded", record)
         if erases is None:
-            better = self._has_better(record)
+            better = not alone and self._has_better(record)
             if record.home == self.own_home:
                 self.on_own_version(record)
             if better:
@@ -209,10 +227,12 @@ class Records(Rows):
             if erases is not None or record.home == self.own_home:
                 self._wait_aside(record)
             return Added("not_now", "over_quota", record)
-        gone = self._delete("id = ?", (record.id,))  # its copy kept aside, signed with another key
+        gone: list[Record] = []
+        if not alone:
+            gone += self._delete("id = ?", (record.id,))  # its copy kept aside, signed with another key
         if erases is not None:
             gone += self._delete("thing = ? OR erases = ?", (thing, thing))
-        else:
+        elif not alone:
             gone += self._delete("thing = ? AND (edit, id) < (?, ?)", (thing, record.edit, record.id))
         if record.kind == "standing":
             for other in self._other_standing(record, "thing > ?"):
@@ -220,8 +240,9 @@ class Records(Rows):
         self._insert(record, 0)
         if any(slot_of(left) != slot_of(record) for left in gone):
             self._slots.clear()
-        for touched in (*gone, record):
-            refresh(self, touched)
+        for left in gone:
+            refresh(self, left)
+        refresh(self, record, entered=True, alone=alone)
         if erases is not None:
             erasures.heard(self.connection, thing, self.now())
             self.lingering.marks += 1
@@ -241,7 +262,7 @@ class Records(Rows):
         roster = self.known.rosters.get(record.scope[1])
         leaving = self._slots.claim(record, roster, self.known.today) if roster is not None else b""
         if leaving:
-            self._drop_slot(encode(list(record.scope)), record.home, leaving)
+            self._drop_slot(scope_bytes(record.scope), record.home, leaving)
         return leaving is not None
 
     def _drop_slot(self, scope: bytes, home: bytes, slot: bytes) -> int:
@@ -258,7 +279,7 @@ class Records(Rows):
     def _wait_aside(self, record: Record) -> None:
         """Keep a record on the side, if there is room; but no words that a mark erases which waits, too."""
         found = self.connection.execute("SELECT 1 FROM records WHERE id = ?", (record.id,)).fetchone()
-        scope = encode(list(record.scope))
+        scope = scope_bytes(record.scope)
         thing, chain = erased_thing(record), self.known.chains.get(record.home)
         current = chain.current if chain is not None else b""
         if thing is None and aside.mark_lasts(self.connection, record.thing, current):
@@ -312,7 +333,9 @@ class Records(Rows):
         with self.transaction():
             count = self._drop("expires IS NOT NULL AND expires <= ?", (self.today() - HIDDEN_DAYS,))
             self._slots.clear()
-            for roster in self.known.rosters.values():
+            over = self.known.rosters.values() if self._quota_day != self.known.today else ()
+            self._quota_day = self.known.today  # only a new day lets things in whose time had not come
+            for roster in over:
                 for place in self._slots.over(roster, self.known.today):
                     count += self._drop_slot(*place)
             self._slots.clear()

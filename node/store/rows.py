@@ -11,10 +11,10 @@ from node.store.quota import slot_of
 from node.store.reading import Reading
 from node.store.sets import Indexes, set_of
 from node.store.words import Lingering
-from protocol.encoding import encode
 from protocol.kinds.erasure import erased_thing
 from protocol.kinds.table import refers_to
 from protocol.record import Record, parse
+from protocol.scopes import scope_bytes
 
 
 class Rows(Reading):
@@ -24,6 +24,20 @@ class Rows(Reading):
         super().__init__(connection)
         self.indexes = Indexes(connection)
         self.lingering = Lingering()
+
+    def _is_alone(self, record: Record) -> bool:
+        """Whether nothing is held of a record's thing, nor anything that speaks of it. So it is with most."""
+        found = self.connection.execute(
+            "SELECT 1 FROM records WHERE thing = ?1 UNION ALL SELECT 1 FROM records WHERE refers = ?1"
+            " UNION ALL SELECT 1 FROM records WHERE erases = ?1 LIMIT 1",
+            (record.thing,),
+        )
+        return found.fetchone() is None
+
+    def _status(self, record_id: bytes) -> int | None:
+        """0 where the record is in its set, 1 where it is kept aside, None where it is not held."""
+        found = self.connection.execute("SELECT status FROM records WHERE id = ?", (record_id,)).fetchone()
+        return found[0] if found is not None else None
 
     def _marks(self, record: Record) -> list[tuple[bool, bytes]]:
         """The marks held that erase this record's thing: whether the home made it, and the id."""
@@ -43,7 +57,7 @@ class Rows(Reading):
 
     def _other_standing(self, record: Record, which: str) -> list[bytes]:
         """Ids of standings of the same post under another thing. A post has one: the lowest thing."""
-        place = (encode(list(record.scope)), record.home, slot_of(record), record.thing)
+        place = (scope_bytes(record.scope), record.home, slot_of(record), record.thing)
         rows = self.connection.execute(
             "SELECT id FROM records WHERE scope = ? AND home = ? AND slot = ? AND kind = 'standing'"
             f" AND erases IS NULL AND status = 0 AND {which}",
@@ -62,7 +76,7 @@ class Rows(Reading):
                 record.id,
                 record.thing,
                 record.kind,
-                encode(list(record.scope)),
+                scope_bytes(record.scope),
                 record.author,
                 record.home,
                 record.created,

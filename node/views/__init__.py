@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 TABLES = ("view_posts", "view_promises", "view_claims", "view_cards", "view_profiles")
 
 
-def refresh(records: Records, record: Record) -> None:
-    """Bring the rows that `record` touches up to date, whether it has just entered its set or left it."""
+def refresh(records: Records, record: Record, *, entered: bool = False, alone: bool = False) -> None:
+    """Bring the rows that `record` touches up to date, whether it has just entered its set or left it.
+
+    `entered`: it surely entered, so it need not be looked for; `alone`: nothing that is held speaks of it.
+    """
     kind = record.kind
     if kind == "post":
-        for commitment in records.about(record.thing, "commitment"):
-            promises.write(records, commitment.thing)
-        posts.write(records, record.thing)  # last: its open slots follow from the promises
+        said = [] if alone else records.about(record.thing, "commitment", "standing")
+        for other in said:
+            if other.kind == "commitment":
+                promises.write(records, other.thing)
+        # last: its open slots follow from the promises
+        posts.write(records, record.thing, record if entered else None, said)
     elif kind == "standing":
         posts.write(records, posts.subject(record))
     elif kind == "commitment":

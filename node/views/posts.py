@@ -24,10 +24,15 @@ def subject(standing: Record) -> bytes:
     return body.post if body is not None else b""
 
 
-def write(records: Records, thing: bytes) -> None:
-    """Work out the row of the post `thing`; remove it where the post is not held or cannot be read."""
+def write(
+    records: Records, thing: bytes, held: Record | None = None, said: list[Record] | None = None
+) -> None:
+    """Work out the row of the post `thing`; remove it where the post is not held or cannot be read.
+
+    `held` is its version and `said` what speaks of it, where the caller has read them already.
+    """
     connection = records.connection
-    record = records.version(thing)
+    record = held or records.version(thing)
     post = Post.read(record) if record is not None and record.kind == "post" and not record.erased else None
     if record is None or post is None or record.expires is None:
         connection.execute("DELETE FROM view_posts WHERE thing = ?", (thing,))
@@ -36,7 +41,7 @@ def write(records: Records, thing: bytes) -> None:
         rows = connection.execute("SELECT state, slots FROM view_promises WHERE post = ?", (thing,))
         state, slots_open = post_state(post, None, [Promise(*row) for row in rows], DAY_ZERO)
     else:
-        state, slots_open = seen_state(post, None, standing_of(records, record), DAY_ZERO)
+        state, slots_open = seen_state(post, None, standing_of(records, record, said), DAY_ZERO)
     connection.execute(
         "INSERT INTO view_posts"
         " (thing, record_id, coalition, home, author, type, what, category, title, text,"
@@ -74,10 +79,10 @@ def write(records: Records, thing: bytes) -> None:
     )
 
 
-def standing_of(records: Records, post: Record) -> Standing | None:
+def standing_of(records: Records, post: Record, said: list[Record] | None = None) -> Standing | None:
     """What the poster's own neighborhood says of the post; anybody else's word does not count."""
-    for record in records.about(post.thing, "standing"):
-        if record.home == post.home and record.scope == post.scope:
+    for record in records.about(post.thing, "standing") if said is None else said:
+        if record.kind == "standing" and record.home == post.home and record.scope == post.scope:
             return Standing.read(record)
     return None
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
 
-MODULES = ("records", "hostile", "reconcile", "carry")
+MODULES = ("records", "hostile", "ingest", "flood", "reconcile", "carry")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ from tests.web import reader
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-# What the peer does not have: files that are carried by hand, and features that a node names in hello before it
-# sends their frames (docs/sync.md, section 1).
+# What the peer does not have: files that are carried by hand, and features that a node names in hello before
+# it sends their frames (docs/sync.md, section 1).
 FOLDERS_NOT_TRIED = ("bundle/", "sketch/")
 FRAME_TYPE_MAX = 20
 NEED, HOURS_MINUTES = "A ride to the clinic on Tuesday", 45

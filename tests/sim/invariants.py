@@ -18,7 +18,7 @@ from protocol.judge import judge
 from protocol.kinds.hours import settle
 from protocol.record import Record, parse
 from protocol.scopes import DAY_S, EPOCH_2020_S, coalition, pair
-from sync import days, frames, parcels, passing, peers
+from sync import credits, days, frames, parcels, passing, peers
 from sync.places import LINKS_MAX
 from sync.sets import SetKey
 from tests.sim.world import Place, World
@@ -179,7 +179,7 @@ def bounds_hold(place: Place) -> None:
     assert len(place.node.introduced) <= 100
     for session in engine.sessions.values():
         assert len(session.exchange.passing.outbox) <= passing.OUTBOX_MAX
-        assert len(session.exchange.passing.in_flight) <= passing.BATCHES_IN_FLIGHT_MAX
+        assert len(session.exchange.passing.in_flight) <= credits.BATCHES_IN_FLIGHT_MAX
         assert session.exchange.passing.never <= passing.NEVER_MAX
 
 

@@ -281,6 +281,7 @@ class SimRunner:
         on_joined: Callable[[bytes, bytes | None, str], None],
         on_called: Callable[[str, bytes | None, str], None],
         on_tick: Callable[[float], None],
+        keeper: object,
         clock: Callable[[], float],
     ) -> None:
         self.engine = engine

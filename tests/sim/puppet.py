@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from protocol import introduction
 from protocol.judge import read_checked
@@ -48,13 +48,13 @@ class Puppet:
         today = world.all[0].node.today if world.all else lambda: 20_833
         self.end = LocalEnd(noise_private, introduce, today, _current_key)
 
-    @staticmethod
-    def of(place: Place) -> Puppet:
+    @classmethod
+    def of(cls, place: Place) -> Self:
         """The keys of a place, which is stopped."""
         inception = place.node.records.of_home(place.home, "inception")[0]
         seed = place.node.node_keys.seed
         place.stop()
-        return Puppet(place.world, place.name, seed, inception.message)
+        return cls(place.world, place.name, seed, inception.message)
 
     def call(self, place: Place, invite: tuple[bytes, bytes] | None = None, hello: bool = True) -> None:
         """Be linked with `place`, and say hello unless not."""

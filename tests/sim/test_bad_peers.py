@@ -8,7 +8,7 @@ import pytest
 
 from protocol.record import Draft, parse
 from protocol.scopes import coalition as coalition_scope
-from sync import frames, passing, session
+from sync import credits, frames, passing, session
 from sync.frames import FRAME_SIZE_MAX_BYTES, write_frame
 from sync.places import STRANGERS_MAX
 from sync.session import blind
@@ -238,7 +238,7 @@ def test_a_member_that_takes_nothing_holds_up_nobody(world: World, traitor: Pupp
         riverbend.post(f"Need {number}", text="x" * 1500)
     world.until(lambda: rows(oak, "SELECT count(*) FROM view_posts") == [(150,)], 10, "oak has all")
     link = next(s for s in riverbend.engine.sessions.values() if s.peer == traitor.home)
-    assert len(link.exchange.passing.in_flight) <= passing.BATCHES_IN_FLIGHT_MAX
+    assert len(link.exchange.passing.in_flight) <= credits.BATCHES_IN_FLIGHT_MAX
     always(world)
 
 

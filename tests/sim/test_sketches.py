@@ -85,7 +85,7 @@ def test_nodes_with_and_without_the_features_share_everything(old: tuple[str, ..
 
 def test_a_large_set_is_summed_up_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until the sketch has grown, Negentropy does; then what differs is found by sketch."""
-    monkeypatch.setattr(kept, "SKETCH_STEP", 2)
+    monkeypatch.setattr(kept, "SKETCH_STEP", 0)
     world = World("bit by bit")
     riverbend, oak = world.places("riverbend", "oak")
     world.coalition(riverbend, oak)
@@ -95,6 +95,7 @@ def test_a_large_set_is_summed_up_bit_by_bit(monkeypatch: pytest.MonkeyPatch) ->
     grow_apart(world, riverbend, oak, 2)
     by_negentropy = said(world, riverbend, oak, frames.RECONCILE)
     assert by_negentropy and not said(world, riverbend, oak, frames.SKETCH_WANTED)
+    monkeypatch.setattr(kept, "SKETCH_STEP", 2)
     world.run(60)
     grow_apart(world, riverbend, oak, 2)
     assert said(world, riverbend, oak, frames.SKETCH_WANTED)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from protocol.errors import TheirFault
+from protocol.judge import Checked
 from protocol.kinds.table import KINDS
 from protocol.record import Record, parse
 from protocol.scopes import COALITION, DAY_S, EPOCH_2020_S, LOCAL, partner
@@ -127,6 +128,9 @@ class MemoryPort:
                     continue
             others.append(record.id)
         return Taken(new, never, tuple(others))
+
+    def take(self, records: Sequence[Record], home: bytes, checked: Checked) -> Taken:
+        return self.add([record.message for record in records], home)
 
     def wants_aside(self, key: SetKey, home: bytes) -> bool:
         return self.came_back and ("aside", key, home) not in self.told

@@ -6,7 +6,8 @@ import pytest
 
 from protocol.record import Record
 from sync import events, frames
-from sync.engine import Close, Connected, Dial, Effect, Engine, Joined, LinkUp, Send
+from sync.engine import Engine
+from sync.events import Close, Connected, Dial, Effect, Joined, LinkUp, Send
 from sync.frames import read_frame, write_frame
 from sync.places import LINKS_MAX, STRANGERS_MAX
 from tests.protocol.helpers import TODAY, Neighborhood

@@ -13,8 +13,8 @@ from protocol.errors import TheirFault
 from protocol.record import Record
 from protocol.scopes import DAY_S, pair
 from protocol.scopes import coalition as coalition_scope
+from sync import credits, frames, passing, sets
 from sync import exchange as limits
-from sync import frames, passing, sets
 from sync.exchange import Exchange, Window
 from sync.frames import read_frame, write_frame
 from sync.sets import SetKey
@@ -304,7 +304,7 @@ def test_batches_are_bounded_and_a_peer_that_takes_none_gets_no_more() -> None:
     port_of(link.one).hold(*large)
     link.one.passing.queue(record.id for record in large)
     batches = link.one.passing.send(0)
-    assert len(batches) == passing.BATCHES_IN_FLIGHT_MAX
+    assert len(batches) == credits.BATCHES_IN_FLIGHT_MAX
     for data in batches:
         assert len(data) <= frames.FRAME_SIZE_MAX_BYTES
         kind, fields = read_frame(data)
@@ -324,8 +324,8 @@ def test_the_limits_that_the_other_side_names_hold() -> None:
     batches = [read_frame(data)[1][1] for data in link.one.passing.send(0)]
     assert [len(messages) for messages in batches] == [3, 3]
     link.one.passing.take_limits(10**6, 10**6)
-    assert link.one.passing.records_max == frames.RECORDS_MAX
-    assert link.one.passing.batches_max == passing.BATCHES_IN_FLIGHT_MAX
+    assert link.one.passing.credits.records_max == frames.RECORDS_MAX
+    assert link.one.passing.credits.batches_max == credits.BATCHES_IN_FLIGHT_MAX
 
 
 def test_a_batch_whose_answer_never_came_stops_counting_after_a_while() -> None:

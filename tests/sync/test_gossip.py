@@ -337,8 +337,7 @@ def test_urgent_ones_overtake_what_waits() -> None:
     net = Net("a", "b")
     net.link("ab")
     passing = net["a"].links["b"]
-    passing.batches_max = 1
-    passing.records_max = 5
+    passing.take_limits(5, 1)
     net["a"].port.hold(*POSTS, URGENT)
     passing.queue([post.id for post in POSTS])
     net.send("a", "b", passing.send(net.now))

@@ -92,7 +92,34 @@ def test_every_number_stands_in_the_document_as_it_is_in_the_code() -> None:
         ("from {} bytes; ours is {}", ["reconcile.FRAME_SIZE_MIN", "exchange.NEGENTROPY_FRAME_MAX_BYTES"]),
         ("each id once (at most {};", ["passing.OUTBOX_MAX"]),
         ("batches of at most {} records and 48 KiB", ["frames.RECORDS_MAX"]),
-        ("At most {} batches wait", ["passing.BATCHES_IN_FLIGHT_MAX"]),
+        (
+            "At most {} batches and {} bytes of records wait",
+            ["credits.BATCHES_IN_FLIGHT_MAX", "credits.BYTES_IN_FLIGHT_MAX"],
+        ),
+        (
+            "at most {} records at a time, each such turn of one link",
+            ["intake.AT_ONCE_MAX"],
+        ),
+        ("their authors, at most {} records each", ["intake.IN_A_ROW_MAX"]),
+        (
+            "{} records of one neighborhood go through at once and {} a second after that, {} of one author "
+            "and {} a second, and as many as {} and {} a second that turn out not to be new",
+            [
+                "intake.HOME_AT_ONCE_MAX",
+                "intake.HOME_PER_S",
+                "intake.AUTHOR_AT_ONCE_MAX",
+                "intake.AUTHOR_PER_S",
+                "intake.USELESS_AT_ONCE_MAX",
+                "intake.USELESS_PER_S",
+            ],
+        ),
+        ("no larger (for the last {} peers)", ["intake.PEERS_MAX"]),
+        (
+            "holds at most {} records of a coalition or pair set, and finds in reconciling that it lacks "
+            "{} or more",
+            ["streaming.STREAM_BELOW", "streaming.STREAM_FROM"],
+        ),
+        ("until nothing has come for {} s", ["streaming.STREAM_PATIENCE_S"]),
         ("up to {} bytes whole", ["passing.INLINE_MAX_BYTES"]),
         ("ranges are read; we state {}.", ["parcels.RANGES"]),
         ("a random wait of up to {} s", ["parcels.SOON_S"]),
@@ -191,6 +218,8 @@ FITS: dict[str, tuple[list[Any], list[Any]]] = {  # what a field may hold, and w
     "number": ([0, 2**63 - 1], [-1, 2**63, b"1"]),
     "text": (["", "x" * 500], ["x" * 501, b"x", None]),
     "bytes": ([b"", b"x" * 60_000], ["x", 1]),
+    "point": ([[0, HASH], [2**40, bytes(32)]], [[], [1], [HASH, 1], [-1, HASH], [1, HASH[:31]], 1]),
+    "point or end": ([[], [0, HASH]], [[1], [HASH, 1], [-1, HASH], b"", None]),
     "set": ([[2], [0, HASH], [1, HASH]], [[], 2, [0, HASH, HASH]]),
 }
 HELLO = {1: [1], 2: [], 3: 20_780, 4: 20_770, 5: "Riverbend", 6: "barnraise 0.1.0"}

@@ -191,6 +191,7 @@ FRAMES: list[tuple[int, str, list[Any]]] = [
     (17, "keys_wanted", [HASH]), (18, "keys_given", [[b"inception", b"rotation"]]), (19, "aside_wanted", [[2], 0]), (20, "aside_given", [[1, HASH], [b"record"], 7]),
     (21, "sketch_wanted", [[1, HASH], 32, 64, b""]), (22, "sketch", [[1, HASH], 0, bytes(14 * 32)]), (27, "compare_all", [1, [b"\0" + HASH[:20], b"\1" + HASH[:20], b"\2" + HASH[:16]]]), (28, "compared", [1, [0, 3, 2]]),
     (23, "prune", [[1, HASH]]), (24, "graft", [[HASH, HASH[::-1]]]),
+    (25, "stream", [[1, HASH], [0, bytes(32)]]), (26, "streamed", [[1, HASH], 3, [b"record"], [220_000_000, HASH]]),
 ]
 WRONG: list[tuple[str, str, bytes, str]] = [
     ("no-list", "A frame that is a map.", encode({}), "bad_frame"), ("empty", "A frame that is an empty list.", encode([]), "bad_frame"),
@@ -209,6 +210,8 @@ WRONG: list[tuple[str, str, bytes, str]] = [
     ("compare-all-with-a-long-name", "compare_all with a name of 8 bytes.", encode([27, 1, [HASH[:24]]]), "bad_frame"), ("130-sets", "130 sets; 129 are the most.", encode([27, 1, [HASH[:21]] * 130]), "bad_frame"),
     ("trailing-byte", "A byte behind the frame.", encode([13]) + b"\0", "trailing_bytes"), ("not-deterministic", "The type is written 18 0d.", b"\x81\x18\x0d", "not_deterministic"),
     ("open-length", "A list of open length.", b"\x9f\x0d\xff", "indefinite_length"), ("float", "A float.", b"\x82\x08\xf9\x00\x00", "forbidden_type"),
+    ("stream-from-nowhere", "A stream that is to begin at no point.", encode([25, [2], []]), "bad_frame"),
+    ("streamed-to-a-time", "A streamed whose point has no id.", encode([26, [2], 1, [], [7]]), "bad_frame"),
     ("cut-off", "The frame ends within a text.", encode([11, "Riverbend", "x" * 30])[:-1], "truncated"), ("nothing", "A frame of no bytes.", b"", "truncated"),
     ("17-key-records", "17 records in keys_given; 16 are the most.", encode([18, [b"record"] * 17]), "bad_frame"),
     ("key-records-over-32-kib", "32,769 bytes of records in keys_given; 32,768 are the most.", encode([18, [bytes(8_192)] * 3 + [bytes(8_193)]]), "bad_frame"),
