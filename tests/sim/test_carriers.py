@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from node.store.records import Added
-from protocol.record import parse
+from node.store.records import Added, Outcome
+from protocol.judge import Checked
+from protocol.record import Record, parse
 from tests.sim.invariants import rows, settled
 from tests.sim.test_parcels import eventually, need_at_harbor, parcels_of
 from tests.sim.test_stories import arrange, balance, chain, share_hours, undelivered
@@ -44,9 +45,9 @@ def test_a_promise_and_hours_over_two_who_carry() -> None:
 def withhold(place: Place, swallows: Callable[[int], bool]) -> list[int]:
     """This node's administrator altered it: of the parcels that come by, it throws some away. Counts them."""
     records, seen = place.node.records, [0, 0]
-    honest = records.add
+    honest, honest_take = records.add, records.take
 
-    def add(message: bytes, *more: object, **options: object) -> object:
+    def swallowed(message: bytes) -> bool:
         try:
             kind = parse(message).kind
         except Exception:
@@ -55,12 +56,17 @@ def withhold(place: Place, swallows: Callable[[int], bool]) -> list[int]:
             known[message] = swallows(seen[0])
             seen[0] += 1
             seen[1] += known[message]
-        if known.get(message):
-            return Added("never", "bad_field")
-        return honest(message, *more, **options)
+        return known.get(message, False)
+
+    def add(message: bytes) -> object:
+        return Added("never", "bad_field") if swallowed(message) else honest(message)
+
+    def take(batch: Sequence[Record], checked: Checked) -> list[Outcome]:
+        kept = [record for record in batch if not swallowed(record.message)]
+        return [*honest_take(kept, checked), *(["never"] * (len(batch) - len(kept)))]
 
     known: dict[bytes, bool] = {}
-    records.add = add
+    records.add, records.take = add, take
     return seen
 
 
