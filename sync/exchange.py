@@ -108,6 +108,7 @@ class Exchange:
 
     def compare_soon(self, now: float) -> None:
         """Look at every set again shortly: something changed that may change what is acceptable."""
+        self.passing.tried.clear()
         for state in self.sets.values():
             state.next_compare = min(state.next_compare, now + COMPARE_SOON_S)
 
@@ -263,7 +264,7 @@ class Exchange:
         if not going:
             out = self._reconcile(key, state)
         elif state.difference is None and out:
-            self._finished(state, now + COMPARE_SOON_S)
+            self._look_again(state, now)
         return [*out, *(self.passing.want_aside(key) if first else [])]
 
     def on_compare(self, kind: int, fields: list[Any], now: float) -> list[bytes]:
@@ -313,19 +314,26 @@ class Exchange:
         if state.rounds > ROUNDS_MAX:
             raise TheirFault("bad_reconciliation")
         step = Reconciler(state.index, NEGENTROPY_FRAME_MAX_BYTES).reconcile(message)
-        self.passing.queue(step.have)
+        self.passing.queue(self.passing.worth_trying(step.have))
         out = self.passing.send(now)
         if len(step.need) >= STREAM_FROM and (
             asked := self.passing.streaming.ask(key, len(state.index), now)
         ):
             self._finished(state, now)  # compared again when that is through
             return out + asked
-        out += self.passing.want(step.need)
+        out += self.passing.want(self.passing.worth_trying(step.need))
         if step.reply is not None:
             out.append(write_frame(frames.RECONCILE, wire, step.reply))
         else:
-            self._finished(state, now + COMPARE_SOON_S)
+            self._look_again(state, now)
         return out
+
+    def _look_again(self, state: SetState, now: float) -> None:
+        """The differences are known: compare soon, and later and later while nothing comes of it."""
+        fruitless = self.passing.progress == state.progress
+        state.pause_s = min(2 * state.pause_s, COMPARE_AGAIN_S) if fruitless else COMPARE_SOON_S
+        state.progress = self.passing.progress
+        self._finished(state, now + state.pause_s)
 
     def _finished(self, state: SetState, next_compare: float) -> None:
         state.busy_since = None

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 from protocol.errors import TheirFault
 from protocol.judge import Checked
@@ -32,6 +32,10 @@ from sync.streaming import Streaming, Streams
 INLINE_MAX_BYTES = 2_048
 OUTBOX_MAX = 200_000  # ids that wait to be sent; beyond it they are dropped and the sets compared again
 NEVER_MAX = 50  # records that can never be accepted, before the link is closed
+TRIES_MAX = 3  # for a difference that comparing shows again and again
+TRIED_MAX = 10_000  # differences remembered; the oldest leave
+
+Difference = TypeVar("Difference", bytes, int)
 
 
 @dataclass(slots=True)
@@ -50,6 +54,7 @@ class Passing:
     link: int = 0  # our number for this link
     prompt: bool = True  # nobody else takes turns for us
     aside: dict[SetKey, int] = field(default_factory=dict)  # from where we asked; -1: all has come
+    tried: dict[bytes | int, int] = field(default_factory=dict)  # how often, by id or by item of a sketch
     never: int = 0
     received: int = 0
 
@@ -142,6 +147,26 @@ class Passing:
         for key in keys:
             if key[0] == "pair" and key in self.sets:
                 self.sets[key].next_compare = min(self.sets[key].next_compare, now + COMPARE_SOON_S / 4)
+
+    def worth_trying(self, differences: Iterable[Difference]) -> list[Difference]:
+        """Those that were not asked for, or sent, TRIES_MAX times already since anything new came.
+
+        What still differs after that one of the two refuses; another day or another roster may change it.
+        """
+        worth = []
+        for difference in differences:
+            count = self.tried.pop(difference, 0)
+            if count < TRIES_MAX:
+                worth.append(difference)
+            self.tried[difference] = min(count + 1, TRIES_MAX)
+        while len(self.tried) > TRIED_MAX:
+            del self.tried[next(iter(self.tried))]
+        return worth
+
+    @property
+    def progress(self) -> int:
+        """Grows with whatever comes in, and with every batch that leaves."""
+        return self.received + self.credits.last
 
     def want(self, ids: Iterable[bytes]) -> list[bytes]:
         """Ask for records that we lack."""
@@ -238,6 +263,7 @@ class Passing:
         if self.never > NEVER_MAX:
             raise TheirFault("bad_frame", f"Over {NEVER_MAX} records from the other side cannot be right.")
         if taken.new:
+            self.tried.clear()
             self._confirm_pair([("pair", self.peer)], now)
 
     # what is in no set

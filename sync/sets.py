@@ -28,6 +28,8 @@ class SetState:
     same: bool = False  # found equal at least once
     busy_since: float | None = None
     next_compare: float = 0.0
+    pause_s: float = COMPARE_SOON_S  # after a reconciliation
+    progress: int = 0  # of the link, when that one ended
     rounds: int = 0
     said: bytes = b""  # the fingerprint in our last `compare`
     index: RangeIndex | None = None

@@ -109,6 +109,7 @@ class Sketching:
         ours = [item_id for item in found.ours for item_id in ids_of(index, item)]
         if not lacking and not ours:
             return []
+        ours, lacking = self.passing.worth_trying(ours), self.passing.worth_trying(lacking)
         self.passing.queue(ours)
         parts = [lacking[at : at + frames.IDS_MAX] for at in range(0, len(lacking), frames.IDS_MAX)]
         return [*(_wanted(wire, 0, 0, part) for part in parts), *self.passing.send(now)]
