@@ -152,7 +152,7 @@ def status(as_json: bool) -> None:
 
 
 def _came(found: dict[str, Any]) -> list[str]:
-    """What came from each neighborhood since the node started, where there is anything to say of it."""
+    """From which neighborhoods something came, since the node started, that waits or cannot be right."""
     names = {link["home"]: show.clean(link["name"]) for link in found["links"]}
     lines = []
     for one in found["came"]:
@@ -163,7 +163,7 @@ def _came(found: dict[str, Any]) -> list[str]:
             said.append(f"{one['waiting']:,} waiting their turn")
         if one["left_out"]:
             said.append(f"{show.counted(one['left_out'], 'batch', 'batches')} put off")
-        if one["new"] or len(said) > 1:
+        if len(said) > 1:
             lines.append(f"from {names.get(one['home']) or one['home'][:8]}: {', '.join(said)}")
     return lines
 
