@@ -38,10 +38,10 @@ def the_lower_edit_wins() -> Iterator[None]:
     """An edit that comes late replaces a higher one."""
     real = Records._enter
 
-    def enter(self: Records, record: Any) -> Any:
+    def enter(self: Records, record: Any, alone: bool) -> Any:
         if record.edit and not record.erased:
             self._delete("thing = ? AND status = 0 AND erases IS NULL", (record.thing,))
-        return real(self, record)
+        return real(self, record, alone)
 
     with patch.object(Records, "_enter", enter):
         yield
@@ -60,7 +60,7 @@ def quota_by_arrival() -> Iterator[None]:
 
     def claim(self: Any, record: Any, of: Any, today: int) -> bytes | None:
         slot = quota.slot_of(record)
-        taken = self._read(quota.encode(list(record.scope)), record.home, today)
+        taken = self._read(quota.scope_bytes(record.scope), record.home, today)
         same = [other for other in taken if other[:1] == slot[:1]]
         if slot not in taken and len(same) >= quota._quota(of, slot[:1]):
             return None
@@ -148,8 +148,8 @@ def restored_homes_edit_on() -> Iterator[None]:
 @contextmanager
 def words_are_kept_aside() -> Iterator[None]:
     """What is signed with a replaced key is kept, although a mark has erased it."""
-    source = _changed_method(Records, "add", "not self._marks(record)", "True")
-    with patch.object(Records, "add", source):
+    source = _changed_method(Records, "_add", "not self._marks(record)", "True")
+    with patch.object(Records, "_add", source):
         yield
 
 
@@ -160,7 +160,9 @@ def views_miss_confirmations() -> Iterator[None]:
 
     real = views.refresh
     with patch.object(
-        door, "refresh", lambda records, record: record.kind == "confirm" or real(records, record)
+        door,
+        "refresh",
+        lambda records, record, **more: record.kind == "confirm" or real(records, record, **more),
     ):
         yield
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from sync.engine import CROSSING_S
+from sync.places import CROSSING_S
 from tests.hosts.browser import Neighbor
 from tests.hosts.lan import Lan
 from tests.hosts.network import Machine, Network, _ip, missing
 from tests.hosts.test_three_hosts import setup_token, until
 
-pytestmark = [pytest.mark.root, pytest.mark.timeout(180)]
+# slow: a link must be older than CROSSING_S, on real clocks
+pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(180)]
 
 FOUND_WITHIN_S = 30.0
 
