@@ -77,7 +77,8 @@ def test_what_happened_after_the_backup_comes_back(seed: int) -> None:
 
     world.until(lambda: riverbend.board() == oak.board() == harbor.board(), 90, "all is back")
     world.until(lambda: balance(riverbend) == 75 and balance(oak) == -75, 90, "the hours are back")
-    assert riverbend.state(bread) == harbor.state(bread) == "arranged" and "Stew" in riverbend.board()
+    world.until(lambda: riverbend.state(bread) == harbor.state(bread) == "arranged", 5, "bread is arranged")
+    assert "Stew" in riverbend.board()
     assert lost(riverbend) == [], "what only came back was not lost"
     with pytest.raises(OurFault):  # the same hours again are the same session
         hours.confirm(riverbend.node, riverbend.coordinator, early)

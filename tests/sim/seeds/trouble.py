@@ -226,8 +226,14 @@ class Trouble:
             self._note("restored", f"{place} comes back from a backup")
 
     def clock(self) -> None:
-        """Never so many that the rest cannot outvote them."""
+        """Never so many that the rest cannot outvote them, and of those that hear the others.
+
+        A node that nobody can call, whose clock runs years ahead and that restarts, may take every card for
+        over and know one neighbor's address only: of two nobody can tell who is wrong, and the page says so.
+        """
         place = self.chance.choice(self.world.all)
+        if place.name in self.world.network.closed_to_calls:
+            return
         if (
             place in self.wrong
             or len(self.wrong) + 1 > (len(self.world.all) - 1) // 2
