@@ -21,7 +21,9 @@ CLASSES: dict[str, type[Fault]] = {kind.__name__: kind for kind in (OurFault, Th
 PLACES = ("log", "link", "page", "cli")
 
 # Calls that take a code, besides the faults themselves, and functions that give one back.
-TAKERS = {"Judgement", "Added", "Close", "Joined", "close", "_close", "_has_joined", "_try_join", "refusal"}
+TAKERS = {"Judgement", "Added", "Close", "Decision", "Joined", "refusal"} | {
+    *("close", "_close", "_has_joined", "_try_join"),
+}
 GIVERS = re.compile(r"_code$|^_reason$|^judge$")
 
 # Faults whose code is not written where they are raised. Each may only pass on what was listed elsewhere.
