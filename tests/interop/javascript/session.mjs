@@ -244,7 +244,8 @@ export class Session extends EventEmitter {
     const code = this.store.offer(message);
     if (code !== null) throw new Refusal(code);
     const record = readRecord(message);
-    const live = [...this.shared.values()].some(({ set, live: isLive }) => isLive && this.recordsOf(set).some((r) => r.idHex === record.idHex));
+    const holds = (set) => this.recordsOf(set).some((r) => r.idHex === record.idHex);
+    const live = [...this.shared.values()].some((state) => state.live && holds(state.set));
     if (live && message.length <= INLINE_MAX) this.queue([record.idHex]);
     else if (live) this.link.send('have', [record.id]);
     return record;
