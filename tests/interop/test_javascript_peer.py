@@ -27,6 +27,7 @@ from tests.cli.world import Person, found_neighborhood
 from tests.interop.stranger import Stranger, install, why_not
 from tests.node.process import Process
 from tests.node.serving import PASSPHRASE
+from tests.sim.test_invitation_on_the_wire import stated
 from tests.vectors.reading import FOLDER as VECTORS
 from tests.web import reader
 
@@ -36,6 +37,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 # it sends their frames (docs/sync.md, section 1).
 FOLDERS_NOT_TRIED = ("bundle/", "sketch/")
 FRAME_TYPE_MAX = 20
+# What comes in another order where the peer is the newcomer (docs/sync.md, An invitation on the wire).
+LOOSE = ("taken", "same [2]")
 NEED, HOURS_MINUTES = "A ride to the clinic on Tuesday", 45
 PATIENCE_S = 30.0
 ROSTER_ACTS = ("charter", "epoch", "assent", "sponsor", "leave")
@@ -145,6 +148,14 @@ def hours(alder: Alder) -> list[dict[str, Any]]:
     return found
 
 
+def frames_heard(stranger: Stranger) -> list[str]:
+    """What our node has said to it, as docs/sync.md names the frames."""
+    heard = [told for told in stranger.told("frame") if told["way"] == "in"]
+    about = ["" if told["about"] is None else f" [{told['about']}]" for told in heard]
+    named = [told["frame"] + where for told, where in zip(heard, about, strict=True)]
+    return [frame for frame in named if frame not in LOOSE]
+
+
 def is_of_a_later_feature(name: str) -> bool:
     """Whether a vector is about something that the peer need not know."""
     if name.startswith("frame/"):
@@ -167,7 +178,16 @@ def test_it_passes_every_vector_that_it_can_try(peer: Path) -> None:
 
 def test_it_joins_and_shares_a_need(peer: Path, alder: Alder) -> None:
     alder.types("need", NEED, "--region", as_="Amara")
-    told = ("--post", "Firewood, dry", "--edit", "Firewood, cut and dry", "--erase", "--again", "--step")
+    told = (
+        "--post",
+        "Firewood, dry",
+        "--edit",
+        "Firewood, cut and dry",
+        "--erase",
+        "--again",
+        "--step",
+        "--frames",
+    )
     with Stranger(peer, alder.invitation(), *told) as stranger:
         home = stranger.hears("founded")["home"]
         assert stranger.hears("linked")["pattern"] == "XXpsk3"
@@ -175,6 +195,7 @@ def test_it_joins_and_shares_a_need(peer: Path, alder: Alder) -> None:
         assert joined["name"] == "The valley" and joined["guests"] == [home]
         assert joined["coalition"] == alder.coalition.hex()
         stranger.hears("equal")
+        assert frames_heard(stranger) == [f for side, f in stated() if side == "founder" and f not in LOOSE]
         assert stranger.hears("linked")["pattern"] == "XX", "it called again, without the invitation"
         stranger.hears("card")
         until("its card is there", lambda: alder.members() == {"Alder Street", "Stranger Lane"})

@@ -10,8 +10,10 @@ import pytest
 
 from node.views import posts as post_views
 from node.views import promises as promise_views
+from protocol.encoding import encode
 from protocol.kinds.posts import Post, post_state, seen_state
 from protocol.kinds.promises import Promise, promise_state
+from protocol.scopes import coalition
 from sync.sets import SetKey
 from tests.vectors.reading import Reader, vectors
 
@@ -52,8 +54,8 @@ def sets(reader: Reader, stated: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def rosters(reader: Reader) -> dict[str, Any]:
     found = {}
-    for coalition, roster in reader.records.known.rosters.items():
-        found[coalition.hex()] = {
+    for id_, roster in reader.records.known.rosters.items():
+        found[id_.hex()] = {
             "in_force": roster.in_force.hex(),
             "final": roster.final.hex(),
             "voters": sorted(home.hex() for home in roster.voters),
@@ -113,10 +115,17 @@ def accounts(reader: Reader, stated: dict[str, dict[str, str]]) -> dict[str, dic
     }
 
 
+def aside(reader: Reader) -> list[str]:
+    """What is kept aside, but for what left with its home: of that only what came before is held."""
+    rosters = reader.records.known.rosters
+    members = {encode(list(coalition(id_))): roster.members for id_, roster in rosters.items()}
+    rows = reader.connection.execute("SELECT id, scope, home FROM records WHERE status = 1")
+    return sorted(id_.hex() for id_, scope, home in rows if home in members.get(scope, (home,)))
+
+
 def state_of(reader: Reader, stated: dict[str, Any]) -> dict[str, Any]:
     """What the reader makes of it, as far as the vector states it."""
-    aside = set(reader.ids(1))  # it may hold more: what came before its home was out, and not what came after
-    found: dict[str, Any] = {"in": reader.ids(0), "aside": sorted(aside & set(stated["aside"]))}
+    found: dict[str, Any] = {"in": reader.ids(0), "aside": aside(reader)}
     found["sets"] = sets(reader, stated["sets"])
     if "keys" in stated:
         chains = reader.records.known.chains

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.web.conftest import Clock, post
+from node.app import Node
+from protocol.scopes import DAY_S
+from tests.web.conftest import PASSPHRASE, Clock, post
 from tests.web.reader import Neighbor, Page, Person
 
 
@@ -107,6 +109,20 @@ async def test_declining_releasing_and_what_did_not_happen_open_the_place_again(
     assert "no mark against anybody" in ines.page.text
     await ines.press("It did not happen")
     assert ines.page.path == f"{path}?said=no_show" and f"{path}/help" in (await tomas.open(path)).links
+
+
+async def test_a_promise_that_is_over_says_so_though_its_post_is_gone(
+    node: Node, ines: Person, tomas: Person, clock: Clock
+) -> None:
+    path = await post(ines, "need", "Digging over two beds", "garden")
+    await answer(tomas, path)
+    (promise,) = node.connection.execute("SELECT expires FROM view_promises").fetchone()
+    clock.now_s = promise * DAY_S
+    node.records.expire()
+    await tomas.open("/sign-in")
+    await tomas.press("Sign in", name="Tomás", passphrase=PASSPHRASE)
+    assert node.connection.execute("SELECT count(*) FROM view_posts").fetchone() == (0,)
+    assert "Ended without an answer" in (await tomas.open("/inbox")).text, tomas.page.text
 
 
 async def test_a_step_that_is_no_longer_possible_says_so(ines: Person, tomas: Person) -> None:

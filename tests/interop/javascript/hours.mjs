@@ -3,6 +3,7 @@ import { compareBytes, encode } from './cbor.mjs';
 import { H, hex } from './crypto.mjs';
 
 const DEPTH_MAX = 49;
+const TERMS = ['session', 'giver', 'receiver', 'minutes', 'date', 'category', 'corrects'];
 
 export function sessionOf(scope, one, other, date, ordinal) {
   const sorted = [one, other].sort((a, b) => compareBytes(a[0], b[0]) || compareBytes(a[1], b[1]));
@@ -14,16 +15,15 @@ function claimOf(record, accounts) {
   const [giver, receiver] = ['giver', 'receiver'].map((name) => body.get(name));
   const homes = [giver[0], receiver[0]].map(hex);
   const local = homes[0] === homes[1];
-  if (local ? record.scopeType !== 'local' || homes[0] !== record.homeHex : !record.pair?.every((home) => homes.includes(home))) return null;
+  const here = record.scopeType === 'local' && homes[0] === record.homeHex;
+  if (!(local ? here : record.pair?.every((home) => homes.includes(home)))) return null;
   const ordinal = body.get('ordinal') ?? 0;
   if (!sessionOf(scope, giver, receiver, body.get('date'), ordinal).equals(body.get('session'))) return null;
   const [g, r] = [giver, receiver].map(([home, key]) => accounts.account(hex(home), hex(key)));
   const author = accounts.account(record.homeHex, record.authorHex);
   if (g === r || (author !== g && author !== r)) return null;
-  const said = new Map(body);
-  said.delete('commitment');
-  said.set('ordinal', ordinal);
-  for (const key of [...said.keys()]) if (!['session', 'giver', 'receiver', 'minutes', 'date', 'category', 'ordinal', 'corrects'].includes(key)) said.delete(key);
+  const said = new Map([['ordinal', ordinal]]);
+  for (const name of TERMS) if (body.has(name)) said.set(name, body.get(name));
   return {
     id: record.idHex, author, other: author === g ? r : g, between: [g, r].sort().join(' '),
     session: `${hex(encode(scope))} ${hex(body.get('session'))}`, scope: hex(encode(scope)), said: hex(encode(said)),

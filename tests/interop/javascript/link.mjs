@@ -22,7 +22,7 @@ export function urlOf(address) {
   return url.href;
 }
 
-// Emits 'frame' ({type, name, fields}) and 'close' (reason).
+// Emits 'frame' ({type, name, fields}), 'sent' ({name, fields}) and 'close' (reason).
 export class Link extends EventEmitter {
   constructor(socket, { sending, receiving, hash }, peer) {
     super();
@@ -48,7 +48,9 @@ export class Link extends EventEmitter {
   }
 
   send(name, ...fields) {
-    if (!this.closed) this.socket.send(this.sending.seal(writeFrame(name, ...fields)));
+    if (this.closed) return;
+    this.emit('sent', { name, fields });
+    this.socket.send(this.sending.seal(writeFrame(name, ...fields)));
   }
 
   // Ends the link because of a fault, with its code; or without one, as whoever is done leaves.

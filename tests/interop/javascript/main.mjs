@@ -29,6 +29,7 @@ const USAGE = `usage: node main.mjs --invite CODE [OPTION…]
   --step             after each thing that was done wait for a line on standard input; meanwhile confirm claims, open
                      parcels, and tell how promises, claims and the roster stand
   --assent           meanwhile say yes to proposals, too
+  --frames           name each frame, too
 `;
 
 function optionsGiven() {
@@ -37,7 +38,7 @@ function optionsGiven() {
   const known = {
     invite: text, address: text, name: { ...text, default: 'Stranger Lane' }, seconds: { ...text, default: '60' },
     post: text, edit: text, erase: flag, promise: flag, hours: text, parcel: flag,
-    again: flag, assent: flag, step: flag, help: flag,
+    again: flag, assent: flag, step: flag, frames: flag, help: flag,
   };
   try {
     const { values } = parseArgs({ options: known });
@@ -86,6 +87,9 @@ function until(session, test, what) {
   });
 }
 
+// The number of the set that a frame is about, or null.
+const setOf = ([first]) => (Array.isArray(first) && typeof first[0] === 'number' ? first[0] : null);
+
 async function link(invite, code) {
   const keyRecords = [...store.derive().in.values()].filter((r) => r.kind === 'inception' || r.kind === 'rotation');
   const address = options.address ?? code.addresses[0];
@@ -93,6 +97,9 @@ async function link(invite, code) {
   store.neighbors.add(hex(line.peer.home));
   line.peer.keyRecords.forEach((record) => store.offer(record.message));
   store.changed();
+  for (const way of options.frames ? ['frame', 'sent'] : []) {
+    line.on(way, ({ name, fields }) => say('frame', { way: way === 'sent' ? 'out' : 'in', frame: name, about: setOf(fields) }));
+  }
   const session = new Session(line, store, { name: us.name, software: 'barnraise-peer 0.1.0', invite, day: store.day });
   session.on('close', (reason) => session.meant || fail(reason || 'closed', waitingFor));
   session.on('refused', (reason) => say('not_now', { code: reason }));

@@ -2,7 +2,7 @@
 import { compareBytes, decode, encode } from './cbor.mjs';
 import { H, hex, randomBytes, sha256, sign, unhex, verify } from './crypto.mjs';
 import { KEY_RECORDS, KINDS, readable, UNKNOWN_DAYS } from './kinds.mjs';
-import { Refusal, refuse } from './refusal.mjs';
+import { refuse } from './refusal.mjs';
 
 export const RECORD_SIZE_MAX = 8192;
 export const EPOCH_2020 = 1577836800;
@@ -223,5 +223,3 @@ export function makeRecord(fields, signers) {
   const signatures = signers.flatMap((pair) => [SIGNATURE_HEAD, sign(payload, pair)]);
   return Buffer.concat([HEAD, Buffer.from(size), payload, Buffer.from([0x80 + signers.length]), ...signatures]);
 }
-
-export { Refusal };

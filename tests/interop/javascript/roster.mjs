@@ -113,7 +113,8 @@ export class Roster {
     this.proposals = {};
     for (const record of this.kinds('epoch')) {
       if (this.epochs.has(record.idHex) || hex(record.body.get('previous')) !== inForce.id) continue;
-      if (this.named.has(record.homeHex) && this.counts(record, inForce)) this.proposals[record.idHex] = this.yeses(record.idHex, inForce).sort();
+      if (!this.named.has(record.homeHex) || !this.counts(record, inForce)) continue;
+      this.proposals[record.idHex] = this.yeses(record.idHex, inForce).sort();
     }
   }
 

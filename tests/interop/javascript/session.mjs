@@ -18,6 +18,7 @@ const SOON_MS = 2000;
 const AGAIN_MS = 60000;
 const RETRY_MS = 5000;
 const PATIENCE_MS = 20000;
+const TRIES_MAX = 3;
 const setName = ([type, id]) => `${type} ${id ? hex(id) : ''}`;
 
 export class Session extends EventEmitter {
@@ -28,6 +29,8 @@ export class Session extends EventEmitter {
     this.theirs = null; // {day, floor} of their last hello
     this.theirBlinds = new Set();
     this.shared = new Map(); // name of a set: {set, live, talk, timer}
+    this.tries = new Map(); // id: how often a comparison has found it since anything came of one
+    this.soon = SOON_MS;
     this.outbox = [];
     this.queued = new Set();
     this.batch = 0;
@@ -103,6 +106,7 @@ export class Session extends EventEmitter {
     for (const [name, set] of now) {
       if (this.shared.has(name)) continue;
       this.shared.set(name, { set, live: false, talk: null, timer: null });
+      this.tryAgain();
       this.emit('shared', set);
       this.compare(name);
     }
@@ -158,9 +162,22 @@ export class Session extends EventEmitter {
     const { have, need } = state.talk;
     state.talk = null;
     state.live = true;
-    this.want(need);
-    this.queue(have.map(hex));
-    this.later(state, SOON_MS);
+    this.want(need.filter((id) => this.mayTry(hex(id))));
+    this.queue(have.map(hex).filter((id) => this.mayTry(id)));
+    this.later(state, this.soon);
+    this.soon = Math.min(2 * this.soon, AGAIN_MS);
+  }
+
+  // A difference that nothing comes of, as one of the two refuses the record, is tried three times.
+  mayTry(id) {
+    const tries = this.tries.get(id) ?? 0;
+    this.tries.set(id, tries + 1);
+    return tries < TRIES_MAX;
+  }
+
+  tryAgain() {
+    this.tries.clear();
+    this.soon = SOON_MS;
   }
 
   on_not_shared(set) {
@@ -235,7 +252,9 @@ export class Session extends EventEmitter {
     const codes = this.store.offerAll(messages);
     this.link.send('taken', batch);
     codes.filter((code) => code !== null).forEach((code) => this.emit('refused', code));
-    this.emit('records', codes.filter((code) => code === null).length);
+    const count = codes.filter((code) => code === null).length;
+    if (count) this.tryAgain();
+    this.emit('records', count);
     this.workOutShared();
   }
 
@@ -243,8 +262,10 @@ export class Session extends EventEmitter {
   publish(message) {
     const code = this.store.offer(message);
     if (code !== null) throw new Refusal(code);
+    this.tryAgain();
     const record = readRecord(message);
-    const live = [...this.shared.values()].some(({ set, live: isLive }) => isLive && this.recordsOf(set).some((r) => r.idHex === record.idHex));
+    const holds = (set) => this.recordsOf(set).some((r) => r.idHex === record.idHex);
+    const live = [...this.shared.values()].some((state) => state.live && holds(state.set));
     if (live && message.length <= INLINE_MAX) this.queue([record.idHex]);
     else if (live) this.link.send('have', [record.id]);
     return record;

@@ -218,6 +218,7 @@ export class Store {
     if (type === 2) return records.filter((r) => r.pair?.includes(id) && r.pair.includes(this.home));
     if (type === 1) return records.filter((r) => r.coalition === id && r.scopeType === 'coalition' && !ROSTER_ACTS.has(r.kind));
     const homes = view.rosters.get(id)?.homesNamed() ?? new Set();
-    return records.filter((r) => (KEY_RECORDS.has(r.kind) ? homes.has(r.homeHex) : r.coalition === id && (r.kind === 'charter' || ROSTER_ACTS.has(r.kind))));
+    const isAct = (r) => r.coalition === id && (r.kind === 'charter' || ROSTER_ACTS.has(r.kind));
+    return records.filter((r) => (KEY_RECORDS.has(r.kind) ? homes.has(r.homeHex) : isAct(r)));
   }
 }
