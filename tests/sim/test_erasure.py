@@ -44,6 +44,7 @@ def erase(place: Place, thing: bytes) -> None:
     erasure.erase_post(place.node, place.coordinator, thing)
 
 
+@pytest.mark.slow
 def test_one_of_twelve_is_cut_off_for_months() -> None:
     world, places, _ = region("erasure", 11)
     one, *others = places

@@ -59,6 +59,7 @@ def test_honest_needs_arrive_in_time_and_the_disk_stays_within_the_quota() -> No
     within_bounds(world, flood)
 
 
+@pytest.mark.slow
 def test_above_the_rate_it_waits_and_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "HOME_AT_ONCE_MAX", 200)
     monkeypatch.setattr(intake, "HOME_PER_S", 20.0)

@@ -126,6 +126,7 @@ def make_a_liar(place: Place) -> None:
     links.port.sketch = sketch  # type: ignore[method-assign]
 
 
+@pytest.mark.slow
 def test_one_whose_sketches_never_come_out_even_still_shares_everything() -> None:
     """Negentropy finds what they hide, and for a day nobody tries to read them again."""
     world = World("a liar")

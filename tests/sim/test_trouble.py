@@ -42,6 +42,7 @@ def test_a_partition_heals() -> None:
     settled(world)
 
 
+@pytest.mark.slow
 def test_twenty_five_nodes_through_loss_and_partition() -> None:
     world, places, coalition = region("region", 24, break_rate=0.01, dial_fail_rate=0.2, duplicate_rate=0.1)
     for number, place in enumerate(places):
@@ -162,6 +163,7 @@ def test_a_neighbor_that_was_away_for_five_days_gets_what_was_sealed_to_it() -> 
     settled(world)
 
 
+@pytest.mark.slow
 def test_a_neighbor_that_was_away_longer_than_a_parcel_lives() -> None:
     """Forty days: the first parcels are over, later ones are there."""
     world, riverbend, oak, harbor, _ = chain()
