@@ -162,9 +162,6 @@ def board(connection: sqlite3.Connection, own_home: bytes, wanted: Filter, today
     if wanted.type:
         where.append("p.type = ?")
         arguments.append(wanted.type)
-    if wanted.categories:
-        where.append(f"p.category IN ({', '.join('?' * len(wanted.categories))})")
-        arguments.extend(wanted.categories)
     if wanted.where == "here":
         where.append("p.home = ?")
         arguments.append(own_home)
@@ -179,9 +176,15 @@ def board(connection: sqlite3.Connection, own_home: bytes, wanted: Filter, today
     if wanted.before is not None:
         where.append("(p.created, p.rowid) < (?, (SELECT rowid FROM view_posts WHERE thing = ?))")
         arguments.extend(wanted.before)
+    fits = f"FROM {source} WHERE {' AND '.join(where)}"
     order = "ORDER BY p.created DESC, p.rowid DESC LIMIT ?"  # of one second, the one that came last first
-    sql = f"SELECT {COLUMNS} FROM {source} WHERE {' AND '.join(where)} {order}"
-    return [PostRow(*row) for row in connection.execute(sql, (*arguments, wanted.limit))]
+    if wanted.categories:  # the newest of each along its index: SQLite would sort all that are in any of them
+        newest = f"SELECT * FROM (SELECT p.rowid {fits} AND p.category = ? {order})"
+        of_all = " UNION ALL ".join([newest] * len(wanted.categories))
+        fits = f"FROM view_posts p WHERE p.rowid IN ({of_all})"
+        arguments = [part for each in wanted.categories for part in (*arguments, each, wanted.limit)]
+    rows = connection.execute(f"SELECT {COLUMNS} {fits} {order}", (*arguments, wanted.limit))
+    return [PostRow(*row) for row in rows]
 
 
 def _match_words(words: str) -> str:
