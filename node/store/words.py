@@ -44,14 +44,15 @@ def merge_if_small(connection: sqlite3.Connection) -> bool:
     ).fetchone()[0]
     if blocks > SMALL_BLOCKS:
         return False
-    connection.execute("INSERT INTO view_posts_fts (view_posts_fts) VALUES ('optimize')")
+    # not 'optimize': SQLite 3.40 spoils the index with it where parts of it were being merged
+    connection.execute("INSERT INTO view_posts_fts (view_posts_fts) VALUES ('rebuild')")
     return True
 
 
 def merge_whole(connection: sqlite3.Connection) -> None:
     """The same, all at once."""
     with database.transaction(connection):
-        connection.execute("INSERT INTO view_posts_fts (view_posts_fts) VALUES ('optimize')")
+        connection.execute("INSERT INTO view_posts_fts (view_posts_fts) VALUES ('rebuild')")
 
 
 def empty_log(connection: sqlite3.Connection) -> bool:

@@ -21,6 +21,7 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
+from protocol.judge import Checked
 from protocol.record import Record
 from protocol.record import parse as parse_really
 from protocol.scopes import EPOCH_2020_S
@@ -77,7 +78,7 @@ class CrowdPort(MemoryPort):
     def urgent(self, ids: Collection[bytes]) -> list[bytes]:
         return []
 
-    def take(self, record: Record) -> None:
+    def keep(self, record: Record) -> None:
         self.records[record.id] = record
         self.items.insert(record.created - EPOCH_2020_S, record.id)
 
@@ -88,11 +89,14 @@ class CrowdPort(MemoryPort):
             if record.id in self.records:
                 others.append(record.id)
             else:
-                self.take(record)
+                self.keep(record)
                 new.append(record)
         if new:
             self.crowd.nodes[self.home].runner.event(events.NewRecords(new))
         return Taken(len(new), 0, tuple(others))
+
+    def take(self, records: Sequence[Record], home: bytes, checked: Checked) -> Taken:
+        return self.add([record.message for record in records], home)
 
     def in_step(self, key: SetKey, home: bytes) -> None:
         pass
@@ -140,6 +144,7 @@ class CrowdNode:
             network=crowd.network,
             tick_max_s=lambda: 600.0,
             allow_loopback=True,
+            keeper=None,
             on_introduced=lambda home, records: None,
             on_connected=self._connected,
             on_joined=lambda *joined: None,
@@ -173,7 +178,7 @@ class CrowdNode:
         created = NOON - 40_000 + self.crowd.published
         self.crowd.published += 1
         record = self.writer.post(coalition_scope(COALITION), title=title, created=created)
-        self.port.take(record)
+        self.port.keep(record)
         self.runner.event(events.NewRecords([record]))
         return record
 
