@@ -89,7 +89,12 @@ class Passing:
     def queue(self, ids: Iterable[bytes]) -> None:
         """Send these records when there is room, urgent ones first."""
         ids = list(ids)
-        first = set(self.port.urgent(ids)) if ids else ()
+        self._put(ids, self._urgent(ids))
+
+    def _urgent(self, ids: list[bytes]) -> set[bytes]:
+        return set(self.port.urgent(ids)) if ids else set()
+
+    def _put(self, ids: list[bytes], first: set[bytes]) -> None:
         for record_id in ids:
             (self.urgent if record_id in first else self.outbox)[record_id] = None
         if len(self.outbox) + len(self.urgent) > OUTBOX_MAX:
@@ -121,21 +126,20 @@ class Passing:
 
     def announce(self, records: Iterable[Record], now: float) -> list[bytes]:
         """Pass on what is new here, where it belongs to a live set."""
+        live_sets = ((r, [key for key in self.port.sets_of(r) if self._is_live(key)]) for r in records)
+        news = [(record, live) for record, live in live_sets if live]
+        first = self._urgent([record.id for record, _ in news])
         whole, named = [], []
-        for record in records:
-            live = [key for key in self.port.sets_of(record) if self._is_live(key)]
-            if not live:
-                continue
+        for record, live in news:
             self._confirm_pair(live, now)
             if self.branch.grows:
-                urgent = bool(self.port.urgent([record.id]))
-                if self.branch.goes_whole(record.id, live, urgent, now):
+                if self.branch.goes_whole(record.id, live, record.id in first, now):
                     whole.append(record.id)
             elif len(record.message) <= INLINE_MAX_BYTES:
                 whole.append(record.id)
             else:
                 named.append(record.id)
-        self.queue(whole)
+        self._put(whole, first)
         return _in_frames(frames.HAVE, named) + self.send(now)
 
     def _is_live(self, key: SetKey) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 from node.store import known
 from node.store.records import Records
@@ -21,19 +22,25 @@ def messages(records: Records, key: SetKey, today: int) -> Iterator[list[tuple[b
     if key[0] == "roster":
         yield from _roster(records.connection, key[1])
         return
-    scope, created, record_id = records.indexes.scope(key), 0, b""
-    while True:
-        rows = records.connection.execute(
-            "SELECT created, id, message FROM records WHERE scope = ? AND status = 0"
-            f" AND (created, id) > (?, ?) AND kind NOT IN ({_MARKS}) AND (expires IS NULL OR expires > ?)"
-            f" ORDER BY created, id LIMIT {AT_ONCE}",
-            (scope, created, record_id, *known.ROSTER_KINDS, today),
-        ).fetchall()
+    for rows in _pages(records, key, today, "created, id, message"):
         if rows:
             yield [(row[1], row[2]) for row in rows]
+
+
+def _pages(records: Records, key: SetKey, today: int, columns: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows of a coalition or pair set in its order; `columns` begin with created and id."""
+    place: tuple[int, bytes] = 0, b""
+    while True:
+        rows = records.connection.execute(
+            f"SELECT {columns} FROM records WHERE scope = ? AND status = 0"
+            f" AND (created, id) > (?, ?) AND kind NOT IN ({_MARKS}) AND (expires IS NULL OR expires > ?)"
+            f" ORDER BY created, id LIMIT {AT_ONCE}",
+            (records.indexes.scope(key), *place, *known.ROSTER_KINDS, today),
+        ).fetchall()
+        yield rows
         if len(rows) < AT_ONCE:
             return
-        created, record_id, _ = rows[-1]
+        place = rows[-1][:2]
 
 
 def _roster(connection: sqlite3.Connection, coalition: bytes) -> Iterator[list[tuple[bytes, bytes]]]:
@@ -54,15 +61,5 @@ def ids(records: Records, key: SetKey, today: int) -> Iterator[list[bytes]]:
     if key[0] == "roster":
         yield [record_id for _, record_id in known.roster_set(records.connection, key[1])]
         return
-    scope, created, last = records.indexes.scope(key), 0, b""
-    while True:
-        rows = records.connection.execute(
-            "SELECT created, id FROM records WHERE scope = ? AND status = 0"
-            f" AND (created, id) > (?, ?) AND kind NOT IN ({_MARKS}) AND (expires IS NULL OR expires > ?)"
-            f" ORDER BY created, id LIMIT {AT_ONCE}",
-            (scope, created, last, *known.ROSTER_KINDS, today),
-        ).fetchall()
+    for rows in _pages(records, key, today, "created, id"):
         yield [row[1] for row in rows]
-        if len(rows) < AT_ONCE:
-            return
-        created, last = rows[-1]

@@ -7,29 +7,17 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.hosts.lan import Lan, avahi, within
-from tests.hosts.network import REPOSITORY, Machine, Network, _ip, missing
+from tests.hosts.network import REPOSITORY, Machine, Network, _ip
 from tests.hosts.test_moving import connected, not_, two_linked
 from tests.hosts.test_three_hosts import until
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(180)]
-
-
-@pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
-    if reason := missing():
-        pytest.skip(reason)
-    network = Network(tmp_path)
-    try:
-        yield network
-    finally:
-        network.close()
 
 
 def doctor(machine: Machine, *words: str) -> dict[str, Any]:

@@ -7,26 +7,14 @@ import shutil
 import struct
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.hosts.lan import Lan, Looker, avahi, home, looking, within
-from tests.hosts.network import Machine, Network, _ip, missing
+from tests.hosts.network import Machine, Network, _ip
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
-
-
-@pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
-    if reason := missing():
-        pytest.skip(reason)
-    network = Network(tmp_path)
-    try:
-        yield network
-    finally:
-        network.close()
 
 
 def test_a_machine_on_two_lans_is_found_on_both_by_the_address_of_each(network: Network) -> None:

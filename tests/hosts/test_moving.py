@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,24 +13,13 @@ import pytest
 from sync.places import CROSSING_S
 from tests.hosts.browser import Neighbor
 from tests.hosts.lan import Lan, within
-from tests.hosts.network import Machine, Network, _ip, missing
+from tests.hosts.network import Machine, Network, _ip
 from tests.hosts.test_three_hosts import setup_token, until
 
 # slow: a link must be older than CROSSING_S, on real clocks
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(180)]
 
 FOUND_WITHIN_S = 30.0
-
-
-@pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
-    if reason := missing():
-        pytest.skip(reason)
-    network = Network(tmp_path)
-    try:
-        yield network
-    finally:
-        network.close()
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pytest
 
 from node import control
 from tests.hosts.browser import Neighbor
-from tests.hosts.network import Network, missing
+from tests.hosts.network import Network
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(120)]
 
@@ -26,17 +26,6 @@ ON_THE_OTHER_BOARD_WITHIN_S = 5.0  # the issue's number
 DISCOVERY_TIMEOUT_S = 15.0
 PARCEL_TIMEOUT_S = 15.0  # two jittered waits of up to 2 s, a tick each, and what the machine adds
 PLACES = ("Mill Lane", "Riverbend", "Harbor Hill")
-
-
-@pytest.fixture
-def network(tmp_path: Path) -> Iterator[Network]:
-    if reason := missing():
-        pytest.skip(reason)
-    network = Network(tmp_path)
-    try:
-        yield network
-    finally:
-        network.close()
 
 
 async def until(what: str, asked: Callable[[], Awaitable[Any]], within_s: float) -> tuple[Any, float]:
