@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from node.store.quota import IN_SLOT
 from protocol.encoding import encode
 from protocol.judge import Known
 from protocol.kinds.keys import RIVALS_MAX
@@ -43,13 +44,10 @@ def set_aside(connection: sqlite3.Connection, known: Known) -> bool:
             )
     for coalition_id, roster in known.rosters.items():
         scope = encode([COALITION, coalition_id])
-        homes = connection.execute(
-            f"SELECT DISTINCT home FROM records WHERE scope = ? AND status = 0 AND {_LEAVING}", (scope,)
-        ).fetchall()
-        for (home,) in homes:
+        for (home,) in connection.execute("SELECT DISTINCT home FROM records").fetchall():
             if home not in roster.members:
                 connection.execute(
-                    f"UPDATE records SET status = 1 WHERE scope = ? AND home = ? AND {_LEAVING}",
+                    f"UPDATE records SET status = 1 WHERE +scope = ? AND home = ? AND status = 0 AND {_LEAVING}",
                     (scope, home),
                 )
     return connection.total_changes != before
@@ -167,7 +165,7 @@ def in_slot(
     connection: sqlite3.Connection, scope: bytes, home: bytes, slot: bytes, *, marks_only: bool
 ) -> list[tuple[bytes, bytes]]:
     """(message, key of the home) of the records that count in a slot, or of its marks of erasure only."""
-    sql = "SELECT message, home_key FROM records WHERE scope = ? AND home = ? AND slot = ? AND status = 0"
+    sql = f"SELECT message, home_key FROM records WHERE {IN_SLOT}"
     return connection.execute(sql + " AND erases IS NOT NULL" * marks_only, (scope, home, slot)).fetchall()
 
 

@@ -17,8 +17,9 @@ from protocol.scopes import EPOCH_2020_S
 from sync.sets import SetKey
 from tests.protocol.helpers import TODAY, Coalition, Neighborhood
 
-# Views hold the number under which a record came in; it differs from node to node and says nothing.
-OWN_COLUMNS = ("seq",)
+# Views hold the number under which a record came in; it differs from node to node and says nothing. So does
+# the number of a post, as far as posts made in one second go.
+OWN_COLUMNS = ("seq", "number")
 
 
 class House:
