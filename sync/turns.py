@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
@@ -18,11 +19,14 @@ from protocol.judge import Checked
 from protocol.record import Record
 from sync import events
 from sync.engine import Engine
+from sync.intake import AMONG_OTHERS_MAX, AT_ONCE_MAX
 
 log = logging.getLogger("barnraise.links")
 
 WAIT_MIN_S = 0.05
 WAIT_MAX_S = 1.0
+TURN_S = 0.01  # what one turn should take at most
+AHEAD = 3  # turns whose signatures are worked out ahead
 
 T = TypeVar("T")
 
@@ -39,11 +43,15 @@ class Keeper(Protocol):
         ...
 
     def is_full(self) -> bool:
-        """Whether `empty` is due before anything more is written."""
+        """Whether what was committed is due to be moved: first `drain`, then `empty`."""
+        ...
+
+    def drain(self) -> None:
+        """Move most of what was committed to where it stays, while more is written."""
         ...
 
     def empty(self) -> None:
-        """Move what was committed to where it stays."""
+        """Move the rest, while nothing is written."""
         ...
 
 
@@ -64,9 +72,11 @@ class Turns:
         self._clock = clock
         self._keeper = keeper
         self._come = asyncio.Event()
-        self._threads = ThreadPoolExecutor(2, "barnraise-records")
+        self._at_once = AT_ONCE_MAX
+        self._threads = ThreadPoolExecutor(3, "barnraise-records")
         self._held_back: list[list[events.Effect]] = []
         self._keeping: asyncio.Task[None] | None = None
+        self._draining: asyncio.Future[None] | None = None
         engine.prompt = False
 
     def come(self) -> None:
@@ -75,27 +85,38 @@ class Turns:
 
     async def run(self) -> None:
         """Take turns for ever."""
-        ahead: asyncio.Future[events.TakeTurn] | None = None
+        ahead: deque[asyncio.Future[events.TakeTurn]] = deque()
         while True:
-            current, ahead = ahead, self._next()
-            if current is not None:
-                await self._take(await current)
-            elif ahead is None:
+            while len(ahead) < AHEAD and (coming := self._next()) is not None:
+                ahead.append(coming)
+            if ahead:
+                await self._take(await ahead.popleft())
+            else:
                 await self._wait()
 
     async def _take(self, turn: events.TakeTurn) -> None:
+        begun = self._clock()
         try:
-            self._held_back.append(self.engine.handle(turn, self._clock()))
+            self._held_back.append(self.engine.handle(turn, begun))
         except Exception:
             log.exception("records could not be taken in")
             self._failed(turn.turn.link)
             return
+        self._pace(len(turn.turn.records), self._clock() - begun)
         if self._keeping is None:
             self._keeping = asyncio.create_task(self._keep())
-        if self._keeper.is_full():
+        if self._draining is None and self._keeper.is_full():
+            self._draining = self._beside(self._keeper.drain)
+        elif self._draining is not None and self._draining.done():
+            self._draining = None
             await self._keeping
             await self._beside(self._keeper.empty)
         await asyncio.sleep(0)
+
+    def _pace(self, count: int, took_s: float) -> None:
+        """Take so many records at once that the page waits for no more than TURN_S, on this machine."""
+        fitting = AT_ONCE_MAX if took_s <= 0 else count * TURN_S / took_s
+        self._at_once = max(AMONG_OTHERS_MAX, min(AT_ONCE_MAX, round((self._at_once + fitting) / 2)))
 
     async def _keep(self) -> None:
         try:
@@ -110,7 +131,7 @@ class Turns:
             self._keeping = None
 
     def _next(self) -> asyncio.Future[events.TakeTurn] | None:
-        turn = self.engine.intake.turn(self._clock())
+        turn = self.engine.intake.turn(self._clock(), self._at_once)
         if turn is None:
             return None
         check = self._keeper.check()

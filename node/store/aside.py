@@ -47,7 +47,8 @@ def set_aside(connection: sqlite3.Connection, known: Known) -> bool:
         for (home,) in connection.execute("SELECT DISTINCT home FROM records").fetchall():
             if home not in roster.members:
                 connection.execute(
-                    f"UPDATE records SET status = 1 WHERE +scope = ? AND home = ? AND status = 0 AND {_LEAVING}",
+                    "UPDATE records SET status = 1 WHERE +scope = ? AND home = ? AND status = 0"
+                    f" AND {_LEAVING}",
                     (scope, home),
                 )
     return connection.total_changes != before

@@ -17,8 +17,9 @@ from node.store.records import Records
 from protocol.judge import Checked, check_ahead
 from protocol.record import Record
 
-LOG_SIZE_MAX_BYTES = 16 * 1024 * 1024  # of the write-ahead log, before it is emptied
-PAGES_MAX = 16_384  # the same when nobody empties it in time: then a commit does
+LOG_SIZE_MAX_BYTES = 64 * 1024 * 1024  # of the write-ahead log, before it is emptied; the longer, the less is
+# written twice: a record touches some six pages, and the next ones touch many of them again
+PAGES_MAX = 32_768  # the same when nobody empties it in time: then a commit does
 
 
 class Keeper:
@@ -52,9 +53,15 @@ class Keeper:
         except FileNotFoundError:
             return False
 
+    def drain(self) -> None:
+        self._checkpoint("PASSIVE")
+
     def empty(self) -> None:
+        self._checkpoint("PASSIVE", "TRUNCATE")
+
+    def _checkpoint(self, *modes: str) -> None:
         if self._path is None:
             return
         with contextlib.closing(sqlite3.connect(self._path, isolation_level=None, timeout=0)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # takes long, and blocks nobody
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # finds little left to do
+            for mode in modes:
+                connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()

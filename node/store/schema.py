@@ -178,7 +178,8 @@ CREATE TABLE view_posts (
     urgency TEXT NOT NULL, slots INTEGER NOT NULL, slots_open INTEGER NOT NULL, language TEXT NOT NULL,
     name TEXT NOT NULL, state TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL, renews BLOB);
 INSERT INTO view_posts SELECT
-    (created - 1577836800 << 20) + row_number() OVER (PARTITION BY created ORDER BY rowid) - 1, * FROM earlier;
+    (created - 1577836800 << 20) + row_number() OVER (PARTITION BY created ORDER BY rowid) - 1, *
+    FROM earlier;
 DROP TABLE earlier;
 CREATE INDEX view_posts_home ON view_posts (home);
 CREATE INDEX view_posts_category ON view_posts (category);
