@@ -22,6 +22,7 @@ from sync import credits, days, frames, parcels, passing, peers
 from sync.places import LINKS_MAX
 from sync.sets import SetKey
 from tests.sim.world import Place, World
+from tests.store.helpers import view_rows
 
 QUIET = (
     frames.COMPARE,
@@ -82,7 +83,7 @@ def no_invalid_record(place: Place) -> None:
 
 
 def dump(connection: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
-    return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in TABLES}
+    return {table: view_rows(connection, table) for table in TABLES}
 
 
 def views_are_what_records_say(place: Place) -> None:
