@@ -10,6 +10,7 @@ import random
 from typing import TYPE_CHECKING
 
 from sync.exchange import Window
+from sync.index import RangeIndex
 from sync.sets import SetKey
 
 if TYPE_CHECKING:
@@ -61,24 +62,32 @@ def greet(one: Home, other: Home) -> None:
     other.port.day_of_peer(one.home, days[0])
 
 
+def equal(one: RangeIndex, other: RangeIndex) -> bool:
+    """Whether two sets are the same, as two nodes find it out."""
+    return one.fingerprint(0, len(one)) == other.fingerprint(0, len(other))
+
+
 def hand_over(giver: Home, taker: Home, line: Line, only: int | None = None) -> int:
     """What `taker` lacks of the sets shared; gives how many records were new to it."""
     new = 0
-    names = [name for name, _ in shared(giver, taker)]
-    for name in names:
-        pair = next((pair for pair in shared(giver, taker) if pair[0] == name), None)
-        if pair is None:
+    both = dict(shared(giver, taker))
+    view = window(giver, taker)
+    for name in list(both):
+        if name not in both:
             continue  # what came before has ended the sharing
-        view = window(giver, taker)
-        held = giver.port.index(pair[0], view.created_before, view.expires_after)
-        theirs = set(taker.port.index(pair[1], view.created_before, view.expires_after))
-        lacking = [item for item in held if item not in theirs]
-        found = [giver.port.message(record_id) for _, record_id in lacking]
-        messages = [message for message in found if message is not None]
+        held = giver.port.index(name, view.created_before, view.expires_after)
+        others = taker.port.index(both[name], view.created_before, view.expires_after)
+        messages: list[bytes] = []
+        if not equal(held, others):
+            theirs = set(others)
+            found = [giver.port.message(item[1]) for item in held if item not in theirs]
+            messages = [message for message in found if message is not None]
         if only is not None:
             messages = line.chance.sample(messages, min(only, len(messages)))
         for batch in line.carry(messages):
             new += taker.port.add(batch, giver.home).new
+        if messages:
+            both, view = dict(shared(giver, taker)), window(giver, taker)
     return new
 
 
@@ -90,7 +99,7 @@ def meet(one: Home, other: Home, line: Line, only: int | None = None) -> int:
     for mine, theirs in shared(one, other):
         ours = one.port.index(mine, view.created_before, view.expires_after)
         others = other.port.index(theirs, view.created_before, view.expires_after)
-        if len(ours) == len(others) and list(ours) == list(others):
+        if equal(ours, others):
             one.port.in_step(mine, other.home)
             other.port.in_step(theirs, one.home)
     return new
