@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -201,6 +202,39 @@ def first_line(path: Path) -> str:
 def has_terminal() -> bool:
     """Whether there is a person to ask."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def sure(
+    command: str,
+    parameters: Mapping[str, Any],
+    tell: Callable[[dict[str, Any]], str],
+    *,
+    yes: bool,
+    otherwise: str,
+    exact: str = "",
+) -> Any:
+    """Do a command that a person should be sure of.
+
+    Unless `yes`, the node says first what it would do; `tell` shows that and gives the question. `otherwise`
+    is why one would say --yes; `exact` the parameter that began an id, of which the node has found the rest.
+    Raises Fault, click.Abort.
+    """
+    if not yes:
+        if not has_terminal():
+            raise OurFault("bad_input", f"There is no terminal to ask at. Say --yes {otherwise}.")
+        found = call(command, **parameters, sure=False)
+        as_json = click.get_current_context().meta.get(_JSON)
+        with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+            question = tell(found)
+        click.confirm(question, abort=True, err=True)
+        if exact:
+            parameters = {**parameters, exact: found["id"]}
+    return call(command, **parameters, sure=True)
+
+
+def yes_option(function: Decorated) -> Decorated:
+    """--yes: for a script, or who is sure."""
+    return click.option("--yes", is_flag=True, help="Do not ask.")(function)
 
 
 def print_json(value: Any) -> None:
