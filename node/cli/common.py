@@ -15,10 +15,12 @@ from typing import Any, TypeVar
 import click
 
 from node import control
+from node.keys import check_passphrase
 from node.settings import Settings
 from protocol.errors import Fault, OurFault, WorldFault
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Accepted = TypeVar("Accepted")
 
 PASSPHRASE_FILE_BYTES_MAX = 1_024
 _DATA, _WHO, _FILE = "barnraise.data", "barnraise.who", "barnraise.passphrase_file"
@@ -181,8 +183,28 @@ def new_passphrase() -> str:
         return given
     if not has_terminal():
         raise OurFault("bad_input", "Set BARNRAISE_PASSPHRASE or give --passphrase-file for the new one.")
-    said: str = click.prompt("A new passphrase", hide_input=True, confirmation_prompt=True, err=True)
-    return said
+    return prompted("A new passphrase", long_enough, hidden=True, twice=True)
+
+
+def long_enough(passphrase: str) -> str:
+    """A new passphrase that is long enough. Raises OurFault("weak_passphrase")."""
+    check_passphrase(passphrase)
+    return passphrase
+
+
+def prompted(
+    question: str, accept: Callable[[str], Accepted], *, hidden: bool = False, twice: bool = False
+) -> Accepted:
+    """Ask at the terminal until `accept` takes the answer: what it refuses is said, and asked again.
+
+    So nobody types 24 words anew for a slip in something else. Raises click.Abort on Ctrl-C.
+    """
+    while True:
+        said = click.prompt(question, hide_input=hidden, confirmation_prompt=twice, err=True)
+        try:
+            return accept(said)
+        except Fault as fault:
+            click.echo(fault.sentence, err=True)
 
 
 def first_line(path: Path) -> str:
