@@ -144,6 +144,32 @@ def settle(key: str, as_json: bool) -> None:
     show.say("Agreed. The new key counts." if agreed else "Said again. Another that votes is asked.")
 
 
+@member.command("take-back")
+@click.argument("key")
+@data_option
+@as_options
+@yes_option
+@json_option
+def take_back(key: str, yes: bool, as_json: bool) -> None:
+    """Take a contested new key of a member here back: KEY as “barnraise member reissues” shows it.
+
+    For a code that went to the wrong person. The old passphrase works again, the new one opens nothing. Only
+    coordinators can.
+    """
+    done = sure(
+        "member_take_back",
+        {**acting(), "new": key},
+        lambda found: f"Take the new passphrase of {show.clean(found['name'])} back?",
+        yes=yes,
+        otherwise="to take it back",
+        exact="new",
+    )
+    if as_json:
+        print_json(done)
+        return
+    show.say("Taken back. The old passphrase works again.")
+
+
 def _belongings(found: dict[str, Any]) -> None:
     show.say(
         f"{show.counted(found['posts'], 'post')}, {found['shared']} of them shared with the region; "
