@@ -3,8 +3,9 @@
 Nobody can open a member's key for them. So a new one is made, and a `succession` says that it carries the
 account on: in local scope, in each coalition, and with each linked neighborhood outside of those. The old
 key stays sealed under the old passphrase. Whoever still knows that signs in with it and can do one thing:
-contest. A contested step counts again once the neighborhood has said it anew and another one, which votes
-in the coalition, has said yes to that.
+contest. Then a coordinator takes the new passphrase back, and the old one works again; or stands by it: the
+step counts again once the neighborhood has said it anew and another one, which votes in the coalition, has
+said yes to that.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ CODE_LIFE_S = 2 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Reissue:
-    """One step from key to key, as a person sees it. `state`: in_force, contested, settled."""
+    """One step from key to key, as a person sees it. `state`: in_force, contested, taken_back, settled.
+
+    That it was taken back only its own node can know.
+    """
 
     home: bytes
     old: bytes
@@ -47,6 +51,9 @@ class Reissue:
     can_contest: bool
     can_say_again: bool
     can_assent: bool
+    can_take_back: bool = False
+    mine: bool = False  # it is about the key of whoever looks at it, old or new
+    waits: bool = False  # said again, and another neighborhood is asked
 
 
 def reissue(node: Node, session: Session, account: bytes) -> MemberInvite:
@@ -166,6 +173,9 @@ def _seen(node: Node, session: Session, step: StepState) -> Reissue:
     contested = bool(step.open_contests)
     settled = not contested and bool(_contests_of(node, step))
     mine = ours and bool(session.seed) and public_key(session.seed) in (step.old, step.new)
+    taken_back = ours and contested and reissues.is_signing_key(node.connection, step.old)
+    decides = ours and contested and not taken_back and session.role == "coordinator"
+    state = "contested" if contested else "settled" if settled else "in_force"
     return Reissue(
         home=step.home,
         old=step.old,
@@ -173,11 +183,23 @@ def _seen(node: Node, session: Session, step: StepState) -> Reissue:
         name=person_name(node, *account),
         neighborhood=neighborhood_name(node, step.home),
         created=step.created,
-        state="contested" if contested else "settled" if settled else "in_force",
+        state="taken_back" if taken_back else state,
         can_contest=mine and not any(_is_heard(node, word) for word in _contests_of(node, step)),
-        can_say_again=ours and contested and session.role == "coordinator" and not _said_again(node, step),
+        can_say_again=decides and not _said_again(node, step),
         can_assent=contested and session.role == "coordinator" and bool(_to_assent(node, step)),
+        can_take_back=decides and reissues.account_of_step(node.connection, step.old, step.new) is not None,
+        mine=mine,
+        waits=ours and contested and not taken_back and _said_again(node, step),
     )
+
+
+def contested(node: Node, session: Session) -> list[Reissue]:
+    """The contested re-issues that wait for whoever looks, or are about their own key."""
+    steps = [step for step in node.records.accounts.steps if step.open_contests]
+    seen = [_seen(node, session, step) for step in steps]
+    return [
+        one for one in seen if one.can_say_again or one.can_assent or (one.mine and one.state == "contested")
+    ]
 
 
 def _is_heard(node: Node, record: Record) -> bool:
@@ -270,6 +292,20 @@ def say_again(node: Node, session: Session, old: bytes, new: bytes) -> None:
     by_author = {c.author: c.id for c in _contests_of(node, step) if c.id in step.open_contests}
     with node.records.transaction():
         _say_everywhere(node, old, new, tuple(sorted(by_author.values())), node.stamp())
+
+
+def take_back(node: Node, session: Session, old: bytes, new: bytes) -> None:
+    """Give way to a contest: the passphrase of before works again, and the new one opens nothing."""
+    coordinator(session)
+    step = _step(node, node.home, old, new)
+    account = reissues.account_of_step(node.connection, old, new)
+    if account is None or not _seen(node, session, step).can_take_back:
+        raise OurFault("no_longer_possible")
+    with node.records.transaction():
+        reissues.take_back(node.connection, account, old)
+    for token, held in list(node.sessions.items()):
+        if held.seed and public_key(held.seed) in (old, new):
+            members.sign_out(node, token)
 
 
 def assent(node: Node, session: Session, home: bytes, old: bytes, new: bytes) -> None:

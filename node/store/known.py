@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from protocol.encoding import encode
 from protocol.judge import Known
@@ -15,6 +16,9 @@ from protocol.scopes import KEYS_SCOPE, coalition
 
 ROSTER_KINDS = ("charter", "epoch", "assent", "sponsor", "leave")
 KEY_KINDS = ("inception", "rotation")
+PARSED_MAX = (
+    4_000  # records of keys, rosters and accounts that stay taken apart, some 10 MB: each change reads all
+)
 
 
 def load(connection: sqlite3.Connection, own_home: bytes, today: int) -> Known:
@@ -86,4 +90,9 @@ def _read(connection: sqlite3.Connection, where: str, arguments: Iterable[object
     rows = connection.execute(
         f"SELECT message, home_key FROM records WHERE status = 0 AND {where} ORDER BY seq", tuple(arguments)
     )
-    return [parse(message).with_home_key(home_key) for message, home_key in rows]
+    return [_parsed(message, home_key) for message, home_key in rows]
+
+
+@lru_cache(maxsize=PARSED_MAX)
+def _parsed(message: bytes, home_key: bytes) -> Record:
+    return parse(message).with_home_key(home_key)

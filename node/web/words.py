@@ -60,7 +60,8 @@ ROLES = {"member": phrase("Member"), "coordinator": phrase("Coordinator")}
 REISSUE_STATES = {
     "in_force": phrase("New key in use"),
     "contested": phrase("Contested"),
-    "settled": phrase("Contested, then agreed with another neighborhood"),
+    "taken_back": phrase("Taken back"),
+    "settled": phrase("Contested, then agreed to"),
 }
 RECORD_KINDS = {
     "post": phrase("Needs and offers"),
@@ -122,6 +123,8 @@ NOTICES = {
     "welcome_back": phrase("Welcome back. Your new passphrase works from now on."),
     "contested": phrase("Contested. Everybody in the coalition sees it."),
     "said_again": phrase("Said again. Now another neighborhood that votes is asked."),
+    "agreed_to_key": phrase("Agreed. The new key speaks for the account again."),
+    "taken_back": phrase("Taken back. The old passphrase works again."),
     "signed_anew": phrase("Signed anew."),
     "dropped": phrase("Dropped."),
     "came_back": phrase("Your neighborhood is back."),
