@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from node import VERSION
-from node.actions import lost, recovery, restored
+from node.actions import recovery, restored
 from node.actions.neighborhoods import sponsor
 from node.actions.reach import addresses_by_home
 from node.store import aside, neighbors
@@ -165,7 +165,7 @@ class StorePort:
     # what was signed with an earlier key
 
     def wants_aside(self, key: SetKey, home: bytes) -> bool:
-        return bool(self.node.setting("came_back")) and not self.node.setting(lost.aside_came(key, home))
+        return restored.wants_aside(self.node, key, home)
 
     def aside(self, key: SetKey, home: bytes, after: int) -> tuple[list[bytes], int]:
         scope = self.node.records.indexes.scope(key)
@@ -181,8 +181,7 @@ class StorePort:
         return messages, 0
 
     def aside_came(self, key: SetKey, home: bytes) -> None:
-        self.node.set_setting(lost.aside_came(key, home), "1")
-        recovery.sign_all_anew(self.node)
+        recovery.all_given(self.node, key, home)
 
     def keys_of_sheet(self, named: bytes) -> list[bytes]:
         for chain in self.node.records.known.chains.values():
@@ -194,6 +193,8 @@ class StorePort:
     def in_step(self, key: SetKey, home: bytes) -> None:
         if self.node.setting(_streamed(key)):  # by whatever way the rest came
             self.keep_stream_point(key, None)
+        if key[0] != "roster":
+            restored.set_equal(self.node, key, home)
         if key[0] == "pair":
             self.node.pair_in_step(home)
         elif key[0] == "roster":

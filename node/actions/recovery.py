@@ -21,13 +21,15 @@ from node.actions.members import Session, coordinator
 from node.keys import NodeKeys, new_node_keys
 from node.sheets import Kind, Policy, Sheet
 from node.store import aside, people, reissues
+from protocol.encoding import decode
 from protocol.errors import OurFault
 from protocol.introduction import KEY_RECORDS_MAX
 from protocol.kinds.accounts import Succession
 from protocol.kinds.keys import KeyChain, RecoveryPolicy, Rotation
 from protocol.record import Draft, assemble, parse, to_be_signed
-from protocol.scopes import KEYS_SCOPE
+from protocol.scopes import KEYS_SCOPE, Scope, read_scope, scope_bytes
 from protocol.signing import public_key, sign
+from sync.sets import SetKey
 
 if TYPE_CHECKING:
     from node.app import Node
@@ -129,6 +131,7 @@ def rotate(node: Node, seeds: Sequence[bytes], own: NodeKeys, recovery: Recovery
         with node.records.transaction():
             put(node, record)
             if replacing:
+                restored.ask_again(node)
                 standings.new_prekey(node)
     except BaseException:
         if replacing:
@@ -164,9 +167,45 @@ def sign_some_anew(node: Node) -> int | None:
     if not node.key_is_current:
         return None
     own = node.node_keys.public
-    messages = aside.of_members(node.connection, node.home, own, _former_keys(node), SIGNED_AT_ONCE)
+    held = [scope_bytes(scope) for scope in _held_scopes(node)]
+    messages = aside.of_members(node.connection, node.home, own, _former_keys(node), held, SIGNED_AT_ONCE)
     messages = messages or _own_successions(node)  # these may make more keys those of members: the next step
     return _sign(node, messages) if messages else None
+
+
+def _held_scopes(node: Node) -> list[Scope]:
+    """Where we may have forgotten an erasure, and nobody who would know of it was heard since the restore.
+
+    What can be erased is not signed anew there: others would take the words up again. Hours cannot.
+    """
+    if not restored.forgetful(node):
+        return []
+    scopes = aside.scopes_of_ours(node.connection, node.home, node.node_keys.public)
+    found = [read_scope(decode(scope, len(scope))) for scope in scopes]
+    return [scope for scope in found if restored.may_be_forgotten(node, scope)]
+
+
+def held_back(node: Node) -> int:
+    """How many records of members wait, after a restore, until a neighbor's node was heard."""
+    if not node.key_is_current:
+        return 0
+    held = [scope_bytes(scope) for scope in _held_scopes(node)]
+    own = node.node_keys.public
+    return aside.count_held(node.connection, node.home, own, _former_keys(node), held)
+
+
+def sign_held_back(node: Node, session: Session) -> int:
+    """A coordinator says that no neighbor will be heard: sign these anew too; gives how many.
+
+    What had been erased after the backup may come back so. Raises OurFault: not_allowed, key_replaced.
+    """
+    coordinator(session)
+    if not node.key_is_current:
+        raise OurFault("key_replaced")
+    with node.records.transaction():
+        for scope in _held_scopes(node):
+            restored.nobody_will_be_heard(node, scope)
+        return sign_all_anew(node)
 
 
 def _own_successions(node: Node) -> list[bytes]:
@@ -242,6 +281,23 @@ def _name_shown(node: Node, author: bytes, kind: str) -> str:
     return next((name[:40] for name in names if isinstance(name, str) and name), "")
 
 
+def _name_of_dropped(author: bytes, kind: str) -> str:
+    return f"dropped {author.hex()} {kind}"
+
+
+def all_given(node: Node, key: SetKey, home: bytes) -> None:
+    """`home` has given what it kept aside of ours in this set. What was dropped here once is dropped again."""
+    restored.given(node, key, home)
+    with node.records.transaction():
+        for author, kind, _ in aside.rest(node.connection, node.home, node.node_keys.public):
+            if node.setting(_name_of_dropped(author, kind)):
+                for record_id, _ in aside.of_author(
+                    node.connection, node.home, node.node_keys.public, author, kind
+                ):
+                    aside.settle(node.connection, record_id, None, b"")
+    sign_all_anew(node)
+
+
 def decide(node: Node, session: Session, author: bytes, kind: str, keep: bool) -> int:
     """A coordinator's decision on one line of `rest`: sign all anew, or drop them. Gives how many.
 
@@ -255,6 +311,7 @@ def decide(node: Node, session: Session, author: bytes, kind: str, keep: bool) -
         raise OurFault("not_found")
     with node.records.transaction():
         if keep:
+            node.set_setting(_name_of_dropped(author, kind), "")
             _sign(node, [message for _, message in held])
             follow_accounts(node)
             while sign_some_anew(node) is not None:
@@ -262,6 +319,8 @@ def decide(node: Node, session: Session, author: bytes, kind: str, keep: bool) -
         else:
             for record_id, _ in held:
                 aside.settle(node.connection, record_id, None, b"")
+            if author != node.home:  # of our own acts more may come that nobody has looked at
+                node.set_setting(_name_of_dropped(author, kind), "1")
             while kind == "erasure" and sign_some_anew(node) is not None:
                 pass  # what a thief had erased stands again, as far as it came back
     return len(held)

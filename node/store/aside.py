@@ -100,22 +100,50 @@ def of_scope(
 _SAID_AGAIN = "author = home AND kind IN ('node', 'standing', 'parcel')"
 
 
+# Of members, by any of their keys; what our neighborhood had erased waits for a decision on that erasure.
+_MEMBERS = (
+    "status = 1 AND home = ? AND home_key != ?"
+    " AND (author IN (SELECT key FROM members) OR author IN ({marks}))"
+    " AND NOT EXISTS (SELECT 1 FROM records m WHERE m.erases = records.thing)"
+)
+
+
+def scopes_of_ours(connection: sqlite3.Connection, home: bytes, key: bytes) -> list[bytes]:
+    """The scopes in which anything of ours under another key than `key` is kept aside that can be erased."""
+    sql = "SELECT DISTINCT scope FROM records WHERE status = 1 AND home = ? AND home_key != ?"
+    return [row[0] for row in connection.execute(f"{sql} AND expires IS NOT NULL", (home, key))]
+
+
 def of_members(
-    connection: sqlite3.Connection, home: bytes, key: bytes, former: list[bytes], count: int
+    connection: sqlite3.Connection,
+    home: bytes,
+    key: bytes,
+    former: list[bytes],
+    held: list[bytes],
+    count: int,
 ) -> list[bytes]:
     """Messages of ours kept aside under another key than `key` that a present member signed, oldest first.
 
     `former` are the earlier keys of members' accounts. What our neighborhood had erased waits until a
-    coordinator has decided on that erasure.
+    coordinator has decided on that erasure; what can be erased waits in the scopes `held`.
     """
-    marks = ", ".join("?" * len(former))
+    where = _MEMBERS.format(marks=", ".join("?" * len(former)))
+    waits = f"expires IS NOT NULL AND scope IN ({', '.join('?' * len(held))})"
     rows = connection.execute(
-        "SELECT message FROM records WHERE status = 1 AND home = ? AND home_key != ?"
-        f" AND (author IN (SELECT key FROM members) OR author IN ({marks}))"
-        " AND NOT EXISTS (SELECT 1 FROM records m WHERE m.erases = records.thing) ORDER BY seq LIMIT ?",
-        (home, key, *former, count),
+        f"SELECT message FROM records WHERE {where} AND NOT ({waits}) ORDER BY seq LIMIT ?",
+        (home, key, *former, *held, count),
     )
     return [row[0] for row in rows]
+
+
+def count_held(
+    connection: sqlite3.Connection, home: bytes, key: bytes, former: list[bytes], held: list[bytes]
+) -> int:
+    """How many of these wait in the scopes `held`."""
+    where = _MEMBERS.format(marks=", ".join("?" * len(former)))
+    waits = f"expires IS NOT NULL AND scope IN ({', '.join('?' * len(held))})"
+    sql = f"SELECT count(*) FROM records WHERE {where} AND {waits}"
+    return int(connection.execute(sql, (home, key, *former, *held)).fetchone()[0])
 
 
 def rest(connection: sqlite3.Connection, home: bytes, key: bytes) -> list[tuple[bytes, str, int]]:

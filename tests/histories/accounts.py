@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from node.actions.acting import put
+from node.store import reissues
 from protocol.kinds.accounts import Contest, Succession, succession_nonce
 from protocol.kinds.roster import Assent
 from protocol.record import Draft
@@ -29,6 +30,7 @@ def reissue(history: History, home: Home) -> None:
     new = Member(home.hood, f"{old.name}'s key {history.count('key')}")
     body = Succession(old=old.key, new=new.key).body()
     made, nonce = home.node.stamp(), succession_nonce(old.key, new.key, ())
+    reissues.replace_key(home.node.connection, old.account[1], new.key, b"", b"", history.now)
     for scope in (LOCAL_SCOPE, home.scope):
         home.say(None, "succession", scope, body, nonce=nonce, created=made)
     new.account = old.account

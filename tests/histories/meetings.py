@@ -95,6 +95,8 @@ def meet(one: Home, other: Home, line: Line, only: int | None = None) -> int:
     """Both directions; gives how many records were new to either."""
     greet(one, other)
     new = hand_over(one, other, line, only) + hand_over(other, one, line, only)
+    if only is None and not line.loss:  # a line that breaks off is asked again from the beginning
+        new += give_back(one, other) + give_back(other, one)
     view = window(one, other)
     for mine, theirs in shared(one, other):
         ours = one.port.index(mine, view.created_before, view.expires_after)
@@ -114,20 +116,27 @@ def settle(homes: list[Home], chance: random.Random) -> int:
         chance.shuffle(pairs)
         for one, other in pairs:
             new += meet(one, other, line)
-            for home, peer in ((one, other), (other, one)):
-                new += give_back(peer, home)
         if not new:
             return count
     raise AssertionError("the exchange never comes to rest")
 
 
 def give_back(keeper: Home, owner: Home) -> int:
-    """What `keeper` keeps aside of `owner`'s goes back to it; `owner` signs anew what is truly its own."""
-    rows = keeper.rows(
-        "SELECT message, scope FROM records WHERE status = 1 AND home = ? ORDER BY seq", owner.home
-    )
-    if not rows:
-        return 0
-    for message, _ in rows:
-        owner.records.add(message)
-    return owner.sign_anew()
+    """What `keeper` keeps aside of `owner`'s goes back to it, set by set, where `owner`'s node asks for it.
+
+    Gives how many records were new to it, in their sets or aside.
+    """
+    new = 0
+    for mine, theirs in shared(owner, keeper):
+        if mine[0] == "roster" or not owner.port.wants_aside(mine, keeper.home):
+            continue
+        before, after = owner.held(), 0
+        while True:
+            messages, after = keeper.port.aside(theirs, owner.home, after)
+            owner.port.add(messages, keeper.home)
+            if not after:
+                break
+        owner.port.aside_came(mine, keeper.home)
+        owner.sign_anew()
+        new += len(owner.held() - before)
+    return new
