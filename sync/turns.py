@@ -3,6 +3,9 @@
 The page has its turns in between, and what would hold it up is done beside it, in threads: working out ahead
 which signatures are right, and waiting for the disk. What follows from a turn, above all that the sender is
 told `taken`, leaves only when the records are on the disk.
+
+Nothing here ends silently. Where the disk is full or fails, all turns pause and the same work is tried again,
+later and later; whatever else fails ends the link whose turn it was. Both are logged.
 """
 
 from __future__ import annotations
@@ -18,17 +21,20 @@ from protocol.judge import Checked
 from protocol.record import Record
 from sync import events
 from sync.engine import Engine
+from sync.intake import Turn
 
 log = logging.getLogger("barnraise.links")
 
 WAIT_MIN_S = 0.05
 WAIT_MAX_S = 1.0
+PAUSE_MIN_S = 0.5  # after the disk failed, until it is tried again; doubled each time
+PAUSE_MAX_S = 60.0
 
 T = TypeVar("T")
 
 
 class Keeper(Protocol):
-    """The store, as far as it works in threads. All of it may take long but `is_full`."""
+    """The store, as far as it works in threads. What is called in one may take long: `keep` and `empty`."""
 
     def check(self) -> Callable[[list[Record]], Checked]:
         """Called at once: a function for a thread that says which signatures are right."""
@@ -44,6 +50,14 @@ class Keeper(Protocol):
 
     def empty(self) -> None:
         """Move what was committed to where it stays."""
+        ...
+
+    def failed(self, error: Exception) -> bool:
+        """Whether the disk is to blame: then the same may work later. The node tells its people."""
+        ...
+
+    def worked(self) -> None:
+        """What was committed so far is on the disk."""
         ...
 
 
@@ -67,6 +81,8 @@ class Turns:
         self._threads = ThreadPoolExecutor(2, "barnraise-records")
         self._held_back: list[list[events.Effect]] = []
         self._keeping: asyncio.Task[None] | None = None
+        self._ahead: tuple[Turn, asyncio.Future[Checked]] | None = None
+        self._pause_s = 0.0  # 0 while the disk does what it is told
         engine.prompt = False
 
     def come(self) -> None:
@@ -75,46 +91,85 @@ class Turns:
 
     async def run(self) -> None:
         """Take turns for ever."""
-        ahead: asyncio.Future[events.TakeTurn] | None = None
         while True:
-            current, ahead = ahead, self._next()
-            if current is not None:
-                await self._take(await current)
-            elif ahead is None:
+            try:
+                await self._next()
+            except Exception:
+                log.exception("the turns failed")
+                await asyncio.sleep(PAUSE_MIN_S)
+
+    async def _next(self) -> None:
+        if self._pause_s and self._keeping is not None:
+            await asyncio.wait([self._keeping])  # the disk fails: take in no more
+        current, self._ahead = self._ahead, self._look_ahead()
+        if current is None:
+            if self._ahead is None:
                 await self._wait()
+            return
+        turn, work = current
+        try:
+            checked = await work
+        except Exception:
+            log.exception("signatures could not be checked")
+            self._failed(turn.link)
+            return
+        await self._take(events.TakeTurn(turn, checked))
 
     async def _take(self, turn: events.TakeTurn) -> None:
-        try:
-            self._held_back.append(self.engine.handle(turn, self._clock()))
-        except Exception:
-            log.exception("records could not be taken in")
-            self._failed(turn.turn.link)
-            return
+        while True:
+            try:
+                self._held_back.append(self.engine.handle(turn, self._clock()))
+                break
+            except Exception as error:
+                log.exception("records could not be taken in")
+                if not self._keeper.failed(error):
+                    self._failed(turn.turn.link)
+                    return
+            await self._pause()
         if self._keeping is None:
             self._keeping = asyncio.create_task(self._keep())
         if self._keeper.is_full():
-            await self._keeping
-            await self._beside(self._keeper.empty)
+            await asyncio.wait([self._keeping])
+            await self._until_done(self._keeper.empty, "the log of the database could not be emptied")
         await asyncio.sleep(0)
 
     async def _keep(self) -> None:
         try:
             while self._held_back:
                 kept, self._held_back = self._held_back, []
-                await self._beside(self._keeper.keep)
+                await self._until_done(self._keeper.keep, "records could not be written to the disk")
                 for effects in kept:
-                    self._do(effects)
-        except Exception:
-            log.exception("records could not be written to the disk")
+                    try:
+                        self._do(effects)
+                    except Exception:
+                        log.exception("what follows from records failed")
         finally:
             self._keeping = None
 
-    def _next(self) -> asyncio.Future[events.TakeTurn] | None:
+    async def _until_done(self, work: Callable[[], None], failure: str) -> None:
+        """Have the disk do something, however often that takes."""
+        while True:
+            try:
+                await self._beside(work)
+            except Exception as error:
+                log.exception(failure)
+                self._keeper.failed(error)
+                await self._pause()
+            else:
+                self._pause_s = 0.0
+                self._keeper.worked()
+                return
+
+    async def _pause(self) -> None:
+        self._pause_s = min(PAUSE_MAX_S, max(PAUSE_MIN_S, 2 * self._pause_s))
+        await asyncio.sleep(self._pause_s)
+
+    def _look_ahead(self) -> tuple[Turn, asyncio.Future[Checked]] | None:
         turn = self.engine.intake.turn(self._clock())
         if turn is None:
             return None
         check = self._keeper.check()
-        return self._beside(lambda: events.TakeTurn(turn, check(turn.records)))
+        return turn, self._beside(lambda: check(turn.records))
 
     def _beside(self, work: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -128,4 +183,6 @@ class Turns:
 
     def stop(self) -> None:
         """After `run` was cancelled: let go of the threads."""
+        if self._keeping is not None:
+            self._keeping.cancel()
         self._threads.shutdown(wait=True, cancel_futures=True)
