@@ -86,6 +86,7 @@ class Node:
         self.sessions: dict[str, Any] = {}
         self.tries = Tries()
         self.discovery_note = ""
+        self.disk_note = ""  # why nothing of what neighbors send is taken in
         self.mdns_host = ""  # the name that discovery announces; "" before it does
         self.backing_up = False
         self.carrying: Any = None  # the last file that was carried: node/carrying.py

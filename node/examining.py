@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FACTS = {
+    "disk": "%(note)s",
     "container": "This node runs in a container.",
     "heard": "A question to the whole network was heard at %(places)s.",
     "not_heard": "A question to the whole network was not heard at %(places)s (%(why)s).",
@@ -44,6 +45,7 @@ FACTS = {
 }
 
 ADVICE = {
+    "disk": "Make room on the disk, or replace it; what was not taken in comes by itself within a minute.",
     "container": "Give the container the network of the machine (docker run --network host): otherwise nodes "
     "nearby are not found, and addresses have to be typed.",
     "not_heard": "A firewall on this machine drops UDP port 5353: allow it (sudo ufw allow 5353/udp), or "
@@ -69,6 +71,7 @@ ADVICE = {
 }
 
 NAMES = {
+    "disk": "What neighbors send",
     "container": "Container",
     "multicast": "Multicast",
     "discovery": "Announcing",

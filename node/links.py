@@ -104,6 +104,7 @@ class Links:
             psk_of=lambda invite_id: neighbors.invite_psk(node.connection, invite_id, node.now()),
             tap=tap,
         )
+        self._keeper = Keeper(node.records, None if node.memory else node.settings.data / DATABASE_NAME)
         self.runner = make_runner(
             Engine(self.port, chance),
             end,
@@ -113,7 +114,7 @@ class Links:
             on_joined=self._joined,
             on_called=self._called,
             on_tick=self._tick,
-            keeper=Keeper(node.records, None if node.memory else node.settings.data / DATABASE_NAME),
+            keeper=self._keeper,
             clock=clock,
         )
         self.discovery: Discovery | None = None
@@ -329,6 +330,7 @@ class Links:
 
     def _tick(self, now: float) -> None:
         self.port.watch_clock(now)
+        self.node.disk_note = self._keeper.note
         try:
             self.parcels.tick(now)
         except Exception:

@@ -48,6 +48,8 @@ async def examine(node: Node, links: Links | None) -> list[Finding]:
         found += announcing(node, links)
     found.append(await own_page(node, interfaces))
     found += await hosts(node, interfaces)
+    if node.disk_note:
+        found.append(Finding("disk", "disk", "disk", {"note": node.disk_note}))
     found.append(clock(node, links))
     if node.is_set_up:
         found += every_link(node, links, interfaces)

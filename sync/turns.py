@@ -3,6 +3,9 @@
 The page has its turns in between, and what would hold it up is done beside it, in threads: working out ahead
 which signatures are right, and waiting for the disk. What follows from a turn, above all that the sender is
 told `taken`, leaves only when the records are on the disk.
+
+Nothing here ends silently. Where the disk is full or fails, all turns pause and the same work is tried again,
+later and later; whatever else fails ends the link whose turn it was. Both are logged.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from protocol.judge import Checked
 from protocol.record import Record
 from sync import events
 from sync.engine import Engine
-from sync.intake import AMONG_OTHERS_MAX, AT_ONCE_MAX
+from sync.intake import AMONG_OTHERS_MAX, AT_ONCE_MAX, Turn
 
 log = logging.getLogger("barnraise.links")
 
@@ -27,12 +30,16 @@ WAIT_MIN_S = 0.05
 WAIT_MAX_S = 1.0
 TURN_S = 0.01  # what one turn should take at most
 AHEAD = 3  # turns whose signatures are worked out ahead
+PAUSE_MIN_S = 0.5  # after the disk failed, until it is tried again; doubled each time
+PAUSE_MAX_S = 60.0
+
+NOT_EMPTIED = "the log of the database could not be emptied"
 
 T = TypeVar("T")
 
 
 class Keeper(Protocol):
-    """The store, as far as it works in threads. All of it may take long but `is_full`."""
+    """The store, as far as it works in threads. What is called in one may take long: `keep` and `empty`."""
 
     def check(self) -> Callable[[list[Record]], Checked]:
         """Called at once: a function for a thread that says which signatures are right."""
@@ -54,6 +61,14 @@ class Keeper(Protocol):
         """Move the rest, while nothing is written."""
         ...
 
+    def failed(self, error: Exception) -> bool:
+        """Whether the disk is to blame: then the same may work later. The node tells its people."""
+        ...
+
+    def worked(self) -> None:
+        """What was committed so far is on the disk."""
+        ...
+
 
 class Turns:
     """Works through the intake of an engine. `do` carries out effects."""
@@ -72,11 +87,13 @@ class Turns:
         self._clock = clock
         self._keeper = keeper
         self._come = asyncio.Event()
-        self._at_once = AT_ONCE_MAX
         self._threads = ThreadPoolExecutor(3, "barnraise-records")
         self._held_back: list[list[events.Effect]] = []
         self._keeping: asyncio.Task[None] | None = None
-        self._draining: asyncio.Future[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._ahead: deque[tuple[Turn, asyncio.Future[Checked]]] = deque()
+        self._at_once = AT_ONCE_MAX
+        self._pause_s = 0.0  # 0 while the disk does what it is told
         engine.prompt = False
 
     def come(self) -> None:
@@ -85,32 +102,51 @@ class Turns:
 
     async def run(self) -> None:
         """Take turns for ever."""
-        ahead: deque[asyncio.Future[events.TakeTurn]] = deque()
         while True:
-            while len(ahead) < AHEAD and (coming := self._next()) is not None:
-                ahead.append(coming)
-            if ahead:
-                await self._take(await ahead.popleft())
-            else:
-                await self._wait()
+            try:
+                await self._next()
+            except Exception:
+                log.exception("the turns failed")
+                await asyncio.sleep(PAUSE_MIN_S)
+
+    async def _next(self) -> None:
+        if self._pause_s and self._keeping is not None:
+            await asyncio.wait([self._keeping])  # the disk fails: take in no more
+        while len(self._ahead) < AHEAD and (coming := self._look_ahead()) is not None:
+            self._ahead.append(coming)
+        if not self._ahead:
+            await self._wait()
+            return
+        turn, work = self._ahead.popleft()
+        try:
+            checked = await work
+        except Exception:
+            log.exception("signatures could not be checked")
+            self._failed(turn.link)
+            return
+        await self._take(events.TakeTurn(turn, checked))
 
     async def _take(self, turn: events.TakeTurn) -> None:
-        begun = self._clock()
-        try:
-            self._held_back.append(self.engine.handle(turn, begun))
-        except Exception:
-            log.exception("records could not be taken in")
-            self._failed(turn.turn.link)
-            return
+        while True:
+            begun = self._clock()
+            try:
+                self._held_back.append(self.engine.handle(turn, begun))
+                break
+            except Exception as error:
+                log.exception("records could not be taken in")
+                if not self._keeper.failed(error):
+                    self._failed(turn.turn.link)
+                    return
+            await self._pause()
         self._pace(len(turn.turn.records), self._clock() - begun)
         if self._keeping is None:
             self._keeping = asyncio.create_task(self._keep())
         if self._draining is None and self._keeper.is_full():
-            self._draining = self._beside(self._keeper.drain)
+            self._draining = asyncio.create_task(self._until_done(self._keeper.drain, NOT_EMPTIED))
         elif self._draining is not None and self._draining.done():
             self._draining = None
-            await self._keeping
-            await self._beside(self._keeper.empty)
+            await asyncio.wait([self._keeping])
+            await self._until_done(self._keeper.empty, NOT_EMPTIED)
         await asyncio.sleep(0)
 
     def _pace(self, count: int, took_s: float) -> None:
@@ -122,20 +158,39 @@ class Turns:
         try:
             while self._held_back:
                 kept, self._held_back = self._held_back, []
-                await self._beside(self._keeper.keep)
+                await self._until_done(self._keeper.keep, "records could not be written to the disk")
                 for effects in kept:
-                    self._do(effects)
-        except Exception:
-            log.exception("records could not be written to the disk")
+                    try:
+                        self._do(effects)
+                    except Exception:
+                        log.exception("what follows from records failed")
         finally:
             self._keeping = None
 
-    def _next(self) -> asyncio.Future[events.TakeTurn] | None:
+    async def _until_done(self, work: Callable[[], None], failure: str) -> None:
+        """Have the disk do something, however often that takes."""
+        while True:
+            try:
+                await self._beside(work)
+            except Exception as error:
+                log.exception(failure)
+                self._keeper.failed(error)
+                await self._pause()
+            else:
+                self._pause_s = 0.0
+                self._keeper.worked()
+                return
+
+    async def _pause(self) -> None:
+        self._pause_s = min(PAUSE_MAX_S, max(PAUSE_MIN_S, 2 * self._pause_s))
+        await asyncio.sleep(self._pause_s)
+
+    def _look_ahead(self) -> tuple[Turn, asyncio.Future[Checked]] | None:
         turn = self.engine.intake.turn(self._clock(), self._at_once)
         if turn is None:
             return None
         check = self._keeper.check()
-        return self._beside(lambda: events.TakeTurn(turn, check(turn.records)))
+        return turn, self._beside(lambda: check(turn.records))
 
     def _beside(self, work: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -149,4 +204,7 @@ class Turns:
 
     def stop(self) -> None:
         """After `run` was cancelled: let go of the threads."""
+        for task in (self._keeping, self._draining):
+            if task is not None:
+                task.cancel()
         self._threads.shutdown(wait=True, cancel_futures=True)

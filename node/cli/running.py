@@ -148,7 +148,7 @@ def status(as_json: bool) -> None:
     )
     for line in _came(found):
         show.say(line)
-    for note in (found["discovery_note"], found["clock_note"]):
+    for note in (found["disk_note"], found["discovery_note"], found["clock_note"]):
         if note:
             show.say(f"\n{show.clean(note)}")
 

@@ -55,7 +55,10 @@ class Ready:
     def is_full(self) -> bool:
         return False
 
-    drain = empty = keep
+    def failed(self, error: Exception) -> bool:
+        return False
+
+    drain = empty = worked = keep
 
 
 async def sizes_of(each_s: float) -> list[int]:
