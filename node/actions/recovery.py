@@ -286,7 +286,7 @@ def _name_of_dropped(author: bytes, kind: str) -> str:
 
 
 def all_given(node: Node, key: SetKey, home: bytes) -> None:
-    """`home` has given what it kept aside of ours in this set. What was dropped here once is dropped again."""
+    """`home` has given what it kept aside of ours in this set. What was dropped here is dropped again."""
     restored.given(node, key, home)
     with node.records.transaction():
         for author, kind, _ in aside.rest(node.connection, node.home, node.node_keys.public):

@@ -120,7 +120,7 @@ async def test_a_disk_that_fails_for_a_while_holds_up_what_comes_and_loses_nothi
     disk.log_is_full = True
     with caplog.at_level(logging.ERROR, "barnraise.links"):
         async with running(engine, disk) as (_, told, ended):
-            await until(lambda: len(told) == 20)
+            await until(lambda: len(told) == 20 and not disk.failures[what] and disk.notes[-1] == "well")
     assert told == engine.handled == list(range(1, 21)) and not ended
     bad = [note for note in disk.notes if note != "well"]
     assert bad == [str(FULL)] * 5 + [str(BROKEN)] * 5 and disk.notes[-1] == "well"
