@@ -189,6 +189,7 @@ def identify(node: Node, session: Session, author: bytes, account: bytes) -> Non
         raise OurFault("not_found")
     with node.records.transaction():
         accounts.carry_on(node, author, account)
+        recovery.named_again(node, author, account)
         if node.records.accounts.account(node.home, account)[1] == account:
             raise OurFault("no_longer_possible", "That key is theirs already, or the step is contested.")
         recovery.follow_accounts(node)

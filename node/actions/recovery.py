@@ -20,7 +20,7 @@ from node.actions.acting import put
 from node.actions.members import Session, coordinator
 from node.keys import NodeKeys, new_node_keys
 from node.sheets import Kind, Policy, Sheet
-from node.store import aside, people, reissues
+from node.store import aside, people, reissues, settings
 from protocol.encoding import decode
 from protocol.errors import OurFault
 from protocol.introduction import KEY_RECORDS_MAX
@@ -168,7 +168,7 @@ def sign_some_anew(node: Node) -> int | None:
         return None
     own = node.node_keys.public
     held = [scope_bytes(scope) for scope in _held_scopes(node)]
-    messages = aside.of_members(node.connection, node.home, own, _former_keys(node), held, SIGNED_AT_ONCE)
+    messages = aside.of_members(node.connection, node.home, own, _former_keys(node), SIGNED_AT_ONCE, held)
     messages = messages or _own_successions(node)  # these may make more keys those of members: the next step
     return _sign(node, messages) if messages else None
 
@@ -208,9 +208,26 @@ def sign_held_back(node: Node, session: Session) -> int:
         return sign_all_anew(node)
 
 
+def named_again(node: Node, old: bytes, new: bytes) -> None:
+    """A coordinator has said that the member with the key `new` is who signed as `old`: our own step."""
+    node.set_setting(_name_of_step(old, new), "1")
+
+
+def _name_of_step(old: bytes, new: bytes) -> str:
+    return f"named {old.hex()} {new.hex()}"
+
+
+def _own_steps(node: Node) -> set[tuple[bytes, bytes]]:
+    """(old, new) of the steps from key to key that people made on this node: new passphrases, who is who."""
+    named = [name.split() for name in settings.names(node.connection, "named ")]
+    return reissues.own_steps(node.connection) | {
+        (bytes.fromhex(old), bytes.fromhex(new)) for _, old, new in named
+    }
+
+
 def _own_successions(node: Node) -> list[bytes]:
     """Successions kept aside whose step stands in our own tables. A thief's stand in the thief's only."""
-    steps = reissues.own_steps(node.connection)
+    steps = _own_steps(node)
     if not steps:
         return []
     held = aside.of_author(node.connection, node.home, node.node_keys.public, node.home, "succession")
@@ -266,12 +283,16 @@ class Rest:
 
 def rest(node: Node) -> list[Rest]:
     """What nobody has signed anew: our own acts, and words of people who are not members here (any more)."""
-    lines = aside.rest(node.connection, node.home, node.node_keys.public)
+    lines = _lines(node)
     names: dict[bytes, str] = {node.home: ""}  # whatever an author showed last, on whichever kind
     for author, kind, _ in lines:
         if author != node.home:
             names[author] = names.get(author) or _name_shown(node, author, kind)
     return [Rest(author, names[author], kind, count) for author, kind, count in lines]
+
+
+def _lines(node: Node) -> list[tuple[bytes, str, int]]:
+    return aside.rest(node.connection, node.home, node.node_keys.public, _former_keys(node))
 
 
 def _name_shown(node: Node, author: bytes, kind: str) -> str:
@@ -286,10 +307,10 @@ def _name_of_dropped(author: bytes, kind: str) -> str:
 
 
 def all_given(node: Node, key: SetKey, home: bytes) -> None:
-    """`home` has given what it kept aside of ours in this set. What was dropped here is dropped again."""
+    """`home` has given what it kept aside of ours in this set. What was dropped before is dropped again."""
     restored.given(node, key, home)
     with node.records.transaction():
-        for author, kind, _ in aside.rest(node.connection, node.home, node.node_keys.public):
+        for author, kind, _ in _lines(node):
             if node.setting(_name_of_dropped(author, kind)):
                 for record_id, _ in aside.of_author(
                     node.connection, node.home, node.node_keys.public, author, kind

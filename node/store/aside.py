@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from node.store.quota import IN_SLOT
 from protocol.encoding import encode
@@ -119,8 +120,8 @@ def of_members(
     home: bytes,
     key: bytes,
     former: list[bytes],
-    held: list[bytes],
     count: int,
+    held: Sequence[bytes] = (),
 ) -> list[bytes]:
     """Messages of ours kept aside under another key than `key` that a present member signed, oldest first.
 
@@ -146,13 +147,18 @@ def count_held(
     return int(connection.execute(sql, (home, key, *former, *held)).fetchone()[0])
 
 
-def rest(connection: sqlite3.Connection, home: bytes, key: bytes) -> list[tuple[bytes, str, int]]:
-    """(author, kind, count) of what is kept aside of ours and waits for a coordinator."""
+def rest(
+    connection: sqlite3.Connection, home: bytes, key: bytes, former: Sequence[bytes] = ()
+) -> list[tuple[bytes, str, int]]:
+    """(author, kind, count) of what is kept aside of ours and waits for a coordinator.
+
+    What a present member signed does not, with whichever key of their account (`former`).
+    """
     return connection.execute(
         "SELECT author, kind, count(*) FROM records WHERE status = 1 AND home = ? AND home_key != ?"
-        f" AND author NOT IN (SELECT key FROM members) AND NOT ({_SAID_AGAIN})"
-        " GROUP BY author, kind ORDER BY author, kind",
-        (home, key),
+        f" AND author NOT IN (SELECT key FROM members) AND author NOT IN ({', '.join('?' * len(former))})"
+        f" AND NOT ({_SAID_AGAIN}) GROUP BY author, kind ORDER BY author, kind",
+        (home, key, *former),
     ).fetchall()
 
 

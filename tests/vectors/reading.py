@@ -82,6 +82,7 @@ class Reader:
         node: Any = SimpleNamespace(
             records=self.records, connection=self.connection, home=self.home, today=lambda: self.day
         )
+        node.pair_room = self.records  # a vector is about the record, not about how much room there is
         parcels = Parcels(node, lambda: 0.5)
         self.records.on_new = lambda records: parcels.news(records, 0.0)
 
