@@ -11,6 +11,7 @@ from node.actions import lost, recovery, restored
 from node.actions.neighborhoods import sponsor
 from node.actions.reach import addresses_by_home
 from node.store import aside, neighbors
+from node.store.known import DISPUTED_DAY
 from node.store.records import Outcome
 from node.store.sets import set_of
 from node.views import posts
@@ -333,6 +334,20 @@ class StorePort:
         before_build = self.node.clock_before_build()
         self.node.day_offset = self.days.offset(clock_set=not before_build)
         self.node.clock_unset = before_build or self.days.clock_unset()
+        disputed_by = 0 if before_build else self.days.disputed_by()
+        self._heed_dispute(self.node.own_clock_day() - disputed_by if disputed_by else None)
+
+    def _heed_dispute(self, day: int | None) -> None:
+        """While nobody can tell whose clock is right, nothing is over that is not over by the earlier one.
+
+        What the two compare is all that neither holds to be over; and without the cards of others, a node
+        whose own clock is ahead would never find a third that could tell.
+        """
+        said = "" if day is None else str(day)
+        if said != self.node.setting(DISPUTED_DAY):
+            with self.node.records.transaction():
+                self.node.set_setting(DISPUTED_DAY, said)
+                self.node.records.known_changed()
 
     def watch_clock(self, steady_s: float) -> None:
         """Notice that our own clock was set while we run, against one that never is.
