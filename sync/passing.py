@@ -265,7 +265,8 @@ class Passing:
         counts.received += taken.new
         counts.skipped += taken.never
         if self.never > NEVER_MAX:
-            raise TheirFault("bad_frame", f"Over {NEVER_MAX} records from the other side cannot be right.")
+            said = "Too many records from the other side can never be right."
+            raise TheirFault("bad_frame", said, limit=f"NEVER_MAX {NEVER_MAX}")
         if taken.new:
             self.tried.clear()
             self._confirm_pair([("pair", self.peer)], now)
