@@ -25,7 +25,7 @@ from protocol.scopes import EPOCH_2020_S
 from sync.days import Days
 from sync.frames import RECORDS_MAX, RECORDS_SIZE_MAX_BYTES
 from sync.index import RangeIndex
-from sync.port import Taken
+from sync.port import Point, Taken
 from sync.sets import SetKey
 from sync.sketch import Sketch
 
@@ -145,6 +145,14 @@ class StorePort:
     def take(self, records: Sequence[Record], home: bytes, checked: Checked) -> Taken:
         return _taken(self.node.records.take(records, checked), records)
 
+    def stream_point(self, key: SetKey) -> Point | None:
+        time, _, record_id = self.node.setting(_streamed(key)).partition(" ")
+        return (int(time), bytes.fromhex(record_id)) if record_id else None
+
+    def keep_stream_point(self, key: SetKey, point: Point | None) -> None:
+        with self.node.records.transaction(durable=False):  # it may not reach the disk before the records do
+            self.node.set_setting(_streamed(key), f"{point[0]} {point[1].hex()}" if point else "")
+
     # what was signed with an earlier key
 
     def wants_aside(self, key: SetKey, home: bytes) -> bool:
@@ -175,6 +183,8 @@ class StorePort:
         return []
 
     def in_step(self, key: SetKey, home: bytes) -> None:
+        if self.node.setting(_streamed(key)):  # by whatever way the rest came
+            self.keep_stream_point(key, None)
         if key[0] == "pair":
             self.node.pair_in_step(home)
         elif key[0] == "roster":
@@ -369,6 +379,10 @@ def _taken(outcomes: Sequence[Outcome], records: Sequence[Record | None]) -> Tak
         if outcome not in ("new", "never") and record is not None
     ]
     return Taken(outcomes.count("new"), outcomes.count("never"), tuple(others))
+
+
+def _streamed(key: SetKey) -> str:
+    return f"streamed {key[0]} {key[1].hex()}"
 
 
 def _charter_shown(coalition: bytes) -> str:
