@@ -32,6 +32,8 @@ FACTS = {
     "clock_off": "%(day)s by this clock, but other nodes say %(told)s (%(count)s heard).",
     "clock_unset": "%(day)s by this clock, which is before this program was made.",
     "clock_behind": "%(day)s by this clock, but the newest record here was made on %(told)s.",
+    "no_room": "What it shares with this neighborhood alone has filled its room here (%(size)s MB); "
+    "%(count)s records wait there.",
     "linked": "Connected now.",
     "not_linked": "Not connected; last heard %(heard)s.",
     "never_linked": "Not connected, and never heard so far.",
@@ -60,6 +62,8 @@ ADVICE = {
     "name_nowhere": "Correct the name where it is registered, or take it out of BARNRAISE_HOSTS.",
     "clock_off": "Set the clock of this machine: sudo timedatectl set-ntp true, or sudo date -s with the "
     "right time.",
+    "no_room": "Nothing is lost: there is more room each day. If promises and hours between you are not that "
+    "many, talk to them: their node may be in wrong hands.",
     "not_linked": "Ask whether that node is running. “barnraise doctor --peer ADDRESS” says how far a call "
     "comes.",
 }
@@ -73,6 +77,7 @@ NAMES = {
     "hosts": "Names of the page",
     "clock": "Clock",
     "link": "Link with %(neighborhood)s",
+    "room": "Room for %(neighborhood)s",
 }
 
 SENTENCES = tuple(dict.fromkeys([*FACTS.values(), *ADVICE.values(), *NAMES.values()]))

@@ -179,9 +179,10 @@ class Links:
 
     def _came(self) -> list[Came]:
         engine = self.runner.engine
+        no_room = self.node.pair_room.waiting
         waiting = {session.peer: engine.intake.waiting(link) for link, session in engine.sessions.items()}
         return [
-            Came(home, peer.received, peer.skipped, peer.left_out, waiting.get(home, 0))
+            Came(home, peer.received, peer.skipped, peer.left_out, waiting.get(home, 0), no_room.get(home, 0))
             for home, peer in sorted(engine.intake.peers.items())
         ]
 

@@ -139,11 +139,20 @@ class StorePort:
 
     def add(self, messages: Sequence[bytes], home: bytes) -> Taken:
         with self.node.records.transaction():
-            added = [self.node.records.add(message) for message in messages]
+            added = [self.node.pair_room.add(message) for message in messages]
         return _taken([one.outcome for one in added], [one.record for one in added])
 
     def take(self, records: Sequence[Record], home: bytes, checked: Checked) -> Taken:
-        return _taken(self.node.records.take(records, checked), records)
+        room = self.node.pair_room
+        fits = [room.claim(record) for record in records]
+        taken = iter(
+            self.node.records.take([r for r, fit in zip(records, fits, strict=True) if fit], checked)
+        )
+        outcomes = [next(taken) if fit else "not_now" for fit in fits]
+        for record, fit, outcome in zip(records, fits, outcomes, strict=True):
+            if fit and outcome != "new":
+                room.release(record)
+        return _taken(outcomes, records)
 
     def stream_point(self, key: SetKey) -> Point | None:
         time, _, record_id = self.node.setting(_streamed(key)).partition(" ")
