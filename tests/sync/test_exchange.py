@@ -347,31 +347,6 @@ def test_a_comparison_that_gets_no_answer_is_begun_again() -> None:
     assert link.held()[0] == link.held()[1]
 
 
-def test_what_has_left_the_store_meanwhile_holds_up_nothing() -> None:
-    """More than whole batches of it: erased, or over, since it was queued."""
-    link = talk(POSTS[:1], [])
-    link.run(5)
-    passing_one = link.one.passing
-    looked_at: list[bytes] = []
-    held = port_of(link.one).message
-    port_of(link.one).message = lambda record_id: looked_at.append(record_id) or held(record_id)  # type: ignore
-    gone = [number.to_bytes(32, "big") for number in range(3 * frames.RECORDS_MAX)]
-    passing_one.queue([*gone, POSTS[0].id])
-    (frame,) = passing_one.send(9)
-    assert read_frame(frame)[1][1] == [POSTS[0].message] and not passing_one.outbox
-
-    gone = [number.to_bytes(32, "big") for number in range(3 * passing.GONE_AT_ONCE_MAX)]
-    passing_one.queue([*gone, POSTS[0].id])
-    looked_at.clear()
-    rounds = 0
-    while not (sent := passing_one.send(9)):
-        rounds += 1
-        assert passing_one.next_due() == 0, "it goes on at once"
-        assert len(looked_at) <= passing.GONE_AT_ONCE_MAX + frames.RECORDS_MAX, "but leaves room for others"
-        looked_at.clear()
-    assert len(sent) == 1 and rounds >= 2 and passing_one.next_due() > 0
-
-
 def test_an_outbox_that_is_full_is_dropped_and_the_sets_compared_again() -> None:
     link = live()
     link.one.passing.queue(number.to_bytes(32, "big") for number in range(passing.OUTBOX_MAX + 1))
