@@ -224,10 +224,19 @@ async def neighbor(folder: Path) -> AsyncIterator[tuple[Place, Place, Callable[.
         await link(good, bad)
         end, runner = bad.node.links.runner.end, bad.node.links.runner
         runner._do = lambda effects: None  # from here on it does nothing by itself,
-        end.handshakes = transport.HANDSHAKES_MAX  # and lets nobody in
-        for own in list(runner._links.values()):
-            own.close("")
-        await until("the honest link is gone", lambda: not good.node.links.runner._links)
+        end.handshakes = 2 * transport.HANDSHAKES_MAX  # and lets nobody in,
+
+        async def close(greeted: Link) -> None:
+            greeted.close("")  # also not who is being greeted just now
+
+        runner._run = close
+
+        def alone() -> bool:
+            for own in list(runner._links.values()):
+                own.close("")
+            return not good.node.links.runner._links
+
+        await until("the honest links are gone", alone)
         async with client_session(allow_loopback=True) as http:
 
             async def call() -> Link:
