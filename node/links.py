@@ -191,7 +191,6 @@ class Links:
 
     def _introduce(self) -> bytes:
         node = self.node
-        own = node.records.of_home(node.home, "inception") + node.records.of_home(node.home, "rotation")
         keys = node.node_keys
         return introduction.build(
             keys.seed,
@@ -199,7 +198,9 @@ class Links:
             keys.public,
             noise_public_key(keys.noise_private),
             node.today() + (INTRODUCTION_UNSET_DAYS if node.clock_unset else INTRODUCTION_DAYS),
-            [record.message for record in own],
+            recovery.newest_key_records(
+                node, introduction.KEY_RECORDS_MAX, introduction.KEY_RECORDS_SIZE_BYTES_MAX
+            ),
         )
 
     def _introduced(self, home: bytes, key_records: tuple[bytes, ...]) -> None:

@@ -16,7 +16,6 @@ from node.store.records import Outcome
 from node.store.sets import set_of
 from node.views import posts
 from protocol.errors import Fault, TheirFault
-from protocol.introduction import KEY_RECORDS_MAX
 from protocol.judge import Checked
 from protocol.kinds.roster import Charter
 from protocol.kinds.table import KINDS
@@ -187,7 +186,7 @@ class StorePort:
         for chain in self.node.records.known.chains.values():
             if named in chain.steps[-1].recovery.hashes:
                 held = [self.node.records.message(step.record_id) for step in chain.steps]
-                return [message for message in held if message is not None][:KEY_RECORDS_MAX]
+                return [message for message in held if message is not None]
         return []
 
     def in_step(self, key: SetKey, home: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from protocol.encoding import decode, encode
 from protocol.errors import TheirFault
-from protocol.introduction import KEY_RECORDS_MAX, KEY_RECORDS_SIZE_BYTES_MAX
+from protocol.introduction import KEY_RECORD_SIZE_BYTES_MAX, KEY_RECORDS_MAX, KEY_RECORDS_SIZE_BYTES_MAX
 from sync.sets import SetKey
 
 FRAME_SIZE_MAX_BYTES = 65_519
@@ -145,6 +145,22 @@ def _messages(value: Any) -> bool:
         and _within("RECORDS_MAX", RECORDS_MAX, len(value))
         and all(type(item) is bytes for item in value)
     )
+
+
+def fitting_key_records(records: list[bytes]) -> list[bytes]:
+    """The first of these that one frame holds."""
+    given: list[bytes] = []
+    for record in records[:KEY_RECORDS_MAX]:
+        if sum(map(len, given)) + len(record) > KEY_RECORDS_SIZE_BYTES_MAX:
+            break
+        given.append(record)
+    return given
+
+
+def may_be_more(given: list[bytes]) -> bool:
+    """Whether an answer is so full that the next key record may not have fitted."""
+    room = KEY_RECORDS_SIZE_BYTES_MAX - sum(map(len, given))
+    return len(given) == KEY_RECORDS_MAX or room < KEY_RECORD_SIZE_BYTES_MAX
 
 
 def _key_records(value: Any) -> bool:

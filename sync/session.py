@@ -72,6 +72,8 @@ class Session:
     sketches_failed: dict[bytes, float] = field(default_factory=dict)  # the node's
     unknown_frames: int = 0
     keys_wanted: int = 0
+    keys_left: list[bytes] = field(default_factory=list)  # of an answer that did not fit into one frame
+    keys_place: bytes = b""  # the hash of the last key record given: who names it is given those
     pace: TokenBucket = field(default_factory=lambda: TokenBucket(FRAMES_PER_S, FRAMES_AT_ONCE_MAX))
     said_day: tuple[int, int] = (0, 0)  # day and floor in our last hello
     said_again: float | None = None
@@ -308,7 +310,11 @@ class Session:
         self.keys_wanted += 1
         if self.keys_wanted > KEYS_WANTED_MAX:
             raise TheirFault("too_fast", limit=f"KEYS_WANTED_MAX {KEYS_WANTED_MAX}")
-        return [write_frame(frames.KEYS_GIVEN, self.port.keys_of_sheet(named))]
+        records = self.keys_left if named == self.keys_place else self.port.keys_of_sheet(named)
+        given = frames.fitting_key_records(records)
+        self.keys_left = records[len(given) :]
+        self.keys_place = hashlib.sha256(given[-1]).digest() if given else b""
+        return [write_frame(frames.KEYS_GIVEN, given)]
 
     # joining by invitation
 

@@ -23,9 +23,8 @@ from node.sheets import Kind, Policy, Sheet
 from node.store import aside, people, reissues, settings
 from protocol.encoding import decode
 from protocol.errors import OurFault
-from protocol.introduction import KEY_RECORDS_MAX
 from protocol.kinds.accounts import Succession
-from protocol.kinds.keys import KeyChain, RecoveryPolicy, Rotation
+from protocol.kinds.keys import CHAIN_LENGTH_MAX, KeyChain, RecoveryPolicy, Rotation
 from protocol.record import Draft, assemble, parse, to_be_signed
 from protocol.scopes import KEYS_SCOPE, Scope, read_scope, scope_bytes
 from protocol.signing import public_key, sign
@@ -45,6 +44,17 @@ def own_chain(node: Node) -> KeyChain:
     if chain is None:
         raise OurFault("not_set_up")
     return chain
+
+
+def newest_key_records(node: Node, count_max: int, size_max_bytes: int) -> list[bytes]:
+    """The key records that led to our present key, the latest ones that fit, in their order."""
+    found: list[bytes] = []
+    for step in reversed(own_chain(node).steps[-count_max:]):
+        message = node.records.message(step.record_id)
+        if message is None or sum(map(len, found)) + len(message) > size_max_bytes:
+            break
+        found.insert(0, message)
+    return found
 
 
 def policy(node: Node) -> Policy:
@@ -108,12 +118,12 @@ def replace_one_sheet(
 def rotate(node: Node, seeds: Sequence[bytes], own: NodeKeys, recovery: RecoveryPolicy) -> None:
     """Say a rotation, and take its keys up. They are on the disk before it is stored.
 
-    Raises OurFault("no_longer_possible") after as many rotations as an introduction can carry.
+    Raises OurFault("no_longer_possible") after as many rotations as anybody follows.
     """
     chain = own_chain(node)
-    if len(chain.steps) >= KEY_RECORDS_MAX:
+    if len(chain.steps) >= CHAIN_LENGTH_MAX:
         raise OurFault(
-            "no_longer_possible", f"Key and sheets can be replaced {KEY_RECORDS_MAX - 1} times in all."
+            "no_longer_possible", f"Key and sheets can be replaced {CHAIN_LENGTH_MAX - 1} times in all."
         )
     signing = sorted(seeds, key=public_key)
     body = Rotation(
