@@ -29,7 +29,7 @@ log = logging.getLogger("barnraise.links")
 WAIT_MIN_S = 0.05
 WAIT_MAX_S = 1.0
 TURN_S = 0.01  # what one turn should take at most
-AHEAD = 3  # turns whose signatures are worked out ahead
+AHEAD = 2  # turns whose signatures are worked out ahead; one while several links bring records
 PAUSE_MIN_S = 0.5  # after the disk failed, until it is tried again; doubled each time
 PAUSE_MAX_S = 60.0
 
@@ -112,7 +112,7 @@ class Turns:
     async def _next(self) -> None:
         if self._pause_s and self._keeping is not None:
             await asyncio.wait([self._keeping])  # the disk fails: take in no more
-        while len(self._ahead) < AHEAD and (coming := self._look_ahead()) is not None:
+        while not self._is_far_ahead() and (coming := self._look_ahead()) is not None:
             self._ahead.append(coming)
         if not self._ahead:
             await self._wait()
@@ -125,6 +125,10 @@ class Turns:
             self._failed(turn.link)
             return
         await self._take(events.TakeTurn(turn, checked))
+
+    def _is_far_ahead(self) -> bool:
+        small = bool(self._ahead) and len(self._ahead[-1][0].records) <= AMONG_OTHERS_MAX
+        return len(self._ahead) >= (1 if small else AHEAD)
 
     async def _take(self, turn: events.TakeTurn) -> None:
         while True:
