@@ -46,6 +46,7 @@ class StorePort:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.days = Days()
+        self.told_the_day = False  # by others, since the start
         self.partners: Callable[[], Iterable[bytes]] = tuple  # whose pair sets are not known to be equal
         self._secrets: dict[bytes, bytes] = {}
         self._clock_ahead_s: float | None = None  # of a clock that is never set
@@ -64,6 +65,9 @@ class StorePort:
 
     def today(self) -> int:
         return self.node.today()
+
+    def earliest_day(self) -> int:
+        return self.node.earliest_day()
 
     def floor(self) -> int:
         """The last day deleted through. One that lies ahead was reached on a clock that has been set right:
@@ -355,6 +359,9 @@ class StorePort:
         self.node.clock_unset = before_build or self.days.clock_unset()
         disputed_by = 0 if before_build else self.days.disputed_by()
         self._heed_dispute(self.node.own_clock_day() - disputed_by if disputed_by else None)
+        self.told_the_day = self.days.prove(len(self._known_homes()), clock_set=not before_build)
+        if self.told_the_day and self.node.today() != self.node.proven_day():
+            self.node.set_setting("proven_day", str(self.node.today()))
 
     def _heed_dispute(self, day: int | None) -> None:
         """While nobody can tell whose clock is right, nothing is over that is not over by the earlier one.
@@ -368,6 +375,10 @@ class StorePort:
                 self.node.set_setting(DISPUTED_DAY, said)
                 self.node.records.known_changed()
 
+    def _known_homes(self) -> set[bytes]:
+        linked = {row.home for row in neighbors.neighbors(self.node.connection) if row.state == "linked"}
+        return linked.union(*map(self.members, self.coalitions())) - {self.home}
+
     def watch_clock(self, steady_s: float) -> None:
         """Notice that our own clock was set while we run, against one that never is.
 
@@ -377,6 +388,7 @@ class StorePort:
         before_s, self._clock_ahead_s = self._clock_ahead_s, ahead_s
         if before_s is not None and abs(ahead_s - before_s) > CLOCK_SET_S:
             self.days.differences.clear()
+            self.told_the_day = False
             if not self.node.clock_before_build():
                 self._agree_on_day()
 

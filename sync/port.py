@@ -44,6 +44,10 @@ class Port(Protocol):
 
     def today(self) -> int: ...
 
+    def earliest_day(self) -> int:
+        """No day before this can be today: enough others have said so. Never after `today`."""
+        ...
+
     def floor(self) -> int:
         """The last day through which expired records were deleted."""
         ...

@@ -57,6 +57,7 @@ class Session:
     invite_id: bytes | None
     since: float
     node_key: bytes = b""  # with which the peer greeted us
+    until: int | None = None  # the last day on which that greeting counts
     link: int = 0
     gossip: Gossip = field(default_factory=Gossip)
     visit: bool = False  # we called only to compare: news is named here, and goes whole elsewhere

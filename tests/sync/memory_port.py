@@ -53,6 +53,9 @@ class MemoryPort:
     def today(self) -> int:
         return self.day
 
+    def earliest_day(self) -> int:
+        return self.today()
+
     def floor(self) -> int:
         return self.floor_day
 
