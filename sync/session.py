@@ -185,10 +185,15 @@ class Session:
         return []
 
     def _is_paid(self, kind: int, fields: list[Any]) -> bool:
-        """Records and the word that ours are taken are bounded by credits: no rate of frames ends a link."""
+        """Records and the word that ours are taken are bounded by credits: no rate of frames ends a link.
+
+        A batch without records costs its sender no credit for long, so it is a frame like any other.
+        """
         if kind == frames.TAKEN:
             return fields[0] in self.exchange.passing.in_flight
-        return kind in (frames.RECORDS, frames.STREAMED)
+        if kind in (frames.RECORDS, frames.STREAMED):
+            return bool(fields[1 if kind == frames.RECORDS else 2])
+        return False
 
     def tick(self, now: float) -> list[bytes]:
         """What is due. Raises TheirFault where the other side is silent or the link serves nothing."""
