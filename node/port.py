@@ -12,6 +12,7 @@ from node.actions.neighborhoods import sponsor
 from node.actions.reach import addresses_by_home
 from node.store import aside, neighbors
 from node.store.known import DISPUTED_DAY
+from node.store.reading import Outline
 from node.store.records import Outcome
 from node.store.sets import set_of
 from node.views import posts
@@ -117,7 +118,7 @@ class StorePort:
             return None
         return self.node.records.indexes.sketch(key, secret, created_before, expires_after)
 
-    def sets_of(self, record: Record) -> list[SetKey]:
+    def sets_of(self, record: Record | Outline) -> list[SetKey]:
         kind = KINDS.get(record.kind)
         if kind is not None and kind.group == "keys":
             # only where the roster names this home: a coalition is not told whom else we are linked with
@@ -127,9 +128,8 @@ class StorePort:
         key = set_of(record, self.home)
         return [key] if key is not None else []
 
-    def sets_of_id(self, record_id: bytes) -> list[SetKey]:
-        record = self.node.records.get(record_id)
-        return self.sets_of(record) if record is not None else []
+    def sets_of_ids(self, record_ids: Collection[bytes]) -> dict[bytes, list[SetKey]]:
+        return {held.id: self.sets_of(held) for held in self.node.records.outlines(record_ids)}
 
     def message(self, record_id: bytes) -> bytes | None:
         return self.node.records.message(record_id)
