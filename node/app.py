@@ -147,6 +147,18 @@ class Node:
         """
         return max(day_of(self.now()) + self.day_offset, day_of(BUILT_S))
 
+    def earliest_day(self) -> int:
+        """No day before this can be today.
+
+        The last day that others agreed with us on is kept for the next start (port.py), whatever the clock
+        says then. Above that, our own clock can only be too early, not too late.
+        """
+        return min(self.today(), max(self.proven_day(), day_of(BUILT_S)))
+
+    def proven_day(self) -> int:
+        """The last day on which other neighborhoods agreed with this node, 0 for none."""
+        return int(self.setting("proven_day") or 0)
+
     def stamp(self) -> int:
         """The `created` of a record made now.
 

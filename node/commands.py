@@ -104,6 +104,7 @@ def status(node: Node) -> dict[str, Any]:
         "discovery_note": node.discovery_note,
         "clock_note": node.clock_note,
         "disk_note": node.disk_note,
+        "proven_day": node.proven_day(),
         "last_backup": plain(backups.state(node)),
     }
     if node.is_set_up:

@@ -32,6 +32,8 @@ FACTS = {
     "clock": "%(day)s, as other nodes say too (%(count)s heard).",
     "clock_off": "%(day)s by this clock, but other nodes say %(told)s (%(count)s heard).",
     "clock_unset": "%(day)s by this clock, which is before this program was made.",
+    "clock_before": "%(day)s by this clock, but other nodes said %(told)s already.",
+    "clock_ahead": "%(day)s by this clock; the last day on which other nodes agreed with it was %(told)s.",
     "clock_behind": "%(day)s by this clock, but the newest record here was made on %(told)s.",
     "no_room": "What it shares with this neighborhood alone has filled its room here (%(size)s MB); "
     "%(count)s records wait there.",
@@ -66,6 +68,8 @@ ADVICE = {
     "right time.",
     "no_room": "Nothing is lost: there is more room each day. If promises and hours between you are not that "
     "many, talk to them: their node may be in wrong hands.",
+    "clock_ahead": "If this node was not away from others for that long, set the clock of this machine: "
+    "sudo timedatectl set-ntp true, or sudo date -s with the right time.",
     "not_linked": "Ask whether that node is running. “barnraise doctor --peer ADDRESS” says how far a call "
     "comes.",
 }

@@ -147,20 +147,22 @@ def nobody(node: Node) -> LocalEnd:
     own = new_node_keys(secrets.token_bytes)
     inception = _inception(node, own.seed)
 
-    def introduce() -> bytes:
+    def introduce(until: int = 0) -> bytes:
         return introduction.build(
             own.seed,
             inception.id,
             own.public,
             noise_public_key(own.noise_private),
-            node.today() + INTRODUCTION_DAYS,
+            until or node.today() + INTRODUCTION_DAYS,
             [inception.message],
         )
 
     return LocalEnd(
         noise_private=own.noise_private,
         introduce=introduce,
-        today=lambda: None if node.clock_before_build() else node.today(),
+        today=node.today,
+        earliest=node.earliest_day,
+        introduce_to=lambda peer: introduce(peer.until),
         current_key=lambda home, records: current_key(node, home, records),
     )
 

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("barnraise.links")
 
 INTRODUCTION_DAYS = 30
-INTRODUCTION_UNSET_DAYS = 90  # a clock that stands still must not end our own introductions early
+INTRODUCTION_UNSURE_DAYS = 90  # a clock that is behind must not end our own introductions early
+FOLLOWED_MAX_DAYS = 3_660  # how far behind a clock may be, for its node still to be let in
 INTRODUCED_MAX = 100
 JOIN_TIMEOUT_S = 30.0
 HOUSEKEEPING_S = 600.0
@@ -99,7 +100,9 @@ class Links:
         end = LocalEnd(
             noise_private=node.node_keys.noise_private,
             introduce=self._introduce,
-            today=lambda: None if node.clock_before_build() else node.today(),
+            today=node.today,
+            earliest=node.earliest_day,
+            introduce_to=lambda peer: self._introduce(peer.until),
             current_key=lambda home, records: current_key(node, home, records),
             psk_of=lambda invite_id: neighbors.invite_psk(node.connection, invite_id, node.now()),
             tap=tap,
@@ -189,15 +192,22 @@ class Links:
 
     # greeting
 
-    def _introduce(self) -> bytes:
+    def _introduce(self, their_until: int = 0) -> bytes:
+        """What we prove ourselves with. While nobody has told us the day, it counts as long as theirs.
+
+        A clock that stood still over months seems as right as any other.
+        """
         node = self.node
+        until = node.today() + INTRODUCTION_DAYS
+        if not self.port.told_the_day:
+            until = their_until or node.today() + INTRODUCTION_UNSURE_DAYS
         keys = node.node_keys
         return introduction.build(
             keys.seed,
             node.home,
             keys.public,
             noise_public_key(keys.noise_private),
-            node.today() + (INTRODUCTION_UNSET_DAYS if node.clock_unset else INTRODUCTION_DAYS),
+            max(0, min(until, node.today() + FOLLOWED_MAX_DAYS)),
             recovery.newest_key_records(
                 node, introduction.KEY_RECORDS_MAX, introduction.KEY_RECORDS_SIZE_BYTES_MAX
             ),

@@ -24,7 +24,7 @@ from node.app import BUILT_S
 from node.examining import Finding
 from node.ports import holder
 from node.store import neighbors
-from protocol.scopes import DAY_S
+from protocol.scopes import DAY_S, day_of
 from sync.addresses import Interface, reachable, up_interfaces
 from sync.sightings import host_label, interface_of
 
@@ -37,6 +37,7 @@ MDNS_GROUPS = {4: "224.0.0.251", 6: "ff02::fb"}
 HEARD_WITHIN_S = 2.0
 ANSWER_WITHIN_S = 4.0
 CLOCK_BEHIND_MAX_S = 2 * DAY_S
+ALONE_DAYS = 60  # that a node may have been off before its clock is asked about
 ADDRESSES_SHOWN_MAX = 6
 
 
@@ -222,13 +223,32 @@ def clock(node: Node, links: Links | None) -> Finding:
     values = {"day": _day(now), "count": str(len(heard))}
     if now < BUILT_S:
         return Finding("clock", "clock_unset", "clock_off", values)
-    median = heard[len(heard) // 2] if heard else 0
-    if abs(median) > 1 or (heard and node.clock_unset):
-        return Finding("clock", "clock_off", "clock_off", values | {"told": _day(now + median * DAY_S)})
-    newest = node.records.newest_created()
+    if heard:  # they know better than what is held here, some of which may be dated ahead
+        middle = len(heard) // 2
+        off = min(heard[(len(heard) - 1) // 2 : middle + 1], key=abs)
+        told = values | {"told": _day(now + off * DAY_S)}
+        return Finding("clock", "clock_off", "clock_off", told) if abs(off) > 1 else _well("clock", values)
+    if (alone := clock_alone(now, node.proven_day(), node.records.newest_created())) is not None:
+        return Finding("clock", alone[0], alone[1], values | {"told": alone[2]})
+    return _well("clock_alone", values)
+
+
+def _well(fact: str, values: dict[str, str]) -> Finding:
+    return Finding("clock", fact, values=values)
+
+
+def clock_alone(now: int, proven_day: int, newest: int = 0) -> tuple[str, str, str] | None:
+    """What speaks against a clock while nobody can be asked: fact, advice and a day; None if nothing does.
+
+    `proven_day` is the last day on which others agreed with us, 0 for none.
+    """
+    if proven_day and day_of(now) < proven_day - 1:
+        return "clock_before", "clock_off", _day(proven_day * DAY_S)
+    if proven_day and day_of(now) > proven_day + ALONE_DAYS:
+        return "clock_ahead", "clock_ahead", _day(proven_day * DAY_S)
     if newest > now + CLOCK_BEHIND_MAX_S:
-        return Finding("clock", "clock_behind", "clock_off", values | {"told": _day(newest)})
-    return Finding("clock", "clock" if heard else "clock_alone", values=values)
+        return "clock_behind", "clock_off", _day(newest)
+    return None
 
 
 def _day(seconds: int) -> str:

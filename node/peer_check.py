@@ -7,6 +7,7 @@ names its coalitions by blinds to whoever greets it; we know the secrets of ours
 from __future__ import annotations
 
 import asyncio
+import datetime
 import hmac
 import socket
 from dataclasses import dataclass
@@ -133,14 +134,14 @@ async def _greet(node: Node, address: str, url: str) -> list[Step]:
 async def _talk(node: Node, link: Link) -> list[Step]:
     home = link.peer.home
     known = neighborhood_name(node, home) if node.is_set_up else ""
-    name, blinds = "", None
+    name, blinds, day = "", None, None
     link.put(stranger_hello(node))
     try:
         async with asyncio.timeout(COALITIONS_WITHIN_S):
             async for data in link:
                 kind, fields = frames.read_frame(data)
                 if kind == frames.HELLO:
-                    name = fields[0][5]
+                    name, day = fields[0][5], fields[0][3]
                 elif kind == frames.COALITIONS:
                     blinds = fields[0]
                     break
@@ -152,12 +153,28 @@ async def _talk(node: Node, link: Link) -> list[Step]:
         return [Step("greeting", False, f"It greets, but ends the link: {link.code or 'no reason given'}.")]
     said = f"{known or name or 'a neighborhood'}, six words: {keys.six_words(home)}"
     steps = [Step("greeting", True, said)]
+    if day is not None:
+        steps.append(_day(node, day))
     if node.is_set_up and home == node.home:
         return [*steps, Step("whose", False, "That is this very node.")]
     if node.is_set_up:
         steps.append(_standing(node, home))
         steps.append(_shared(node, link, blinds or []))
     return steps
+
+
+def _day(node: Node, theirs: int) -> Step:
+    ours = node.own_clock_day()
+    if abs(theirs - ours) <= 1:
+        return Step("day", True, "it says the same day as this clock")
+    return Step("day", False, f"it says {_written_day(theirs)}, and this clock {_written_day(ours)}")
+
+
+def _written_day(day: int) -> str:
+    try:
+        return datetime.date.fromordinal(datetime.date(1970, 1, 1).toordinal() + day).isoformat()
+    except (ValueError, OverflowError):
+        return f"day {day}, which no calendar has"
 
 
 def _standing(node: Node, home: bytes) -> Step:

@@ -10,8 +10,9 @@ from node import VERSION
 from node.actions import recovery, restored
 from node.actions.neighborhoods import sponsor
 from node.actions.reach import addresses_by_home
+from node.day import DayKept
 from node.store import aside, neighbors
-from node.store.known import DISPUTED_DAY
+from node.store.reading import Outline
 from node.store.records import Outcome
 from node.store.sets import set_of
 from node.views import posts
@@ -21,7 +22,6 @@ from protocol.kinds.roster import Charter
 from protocol.kinds.table import KINDS
 from protocol.record import Record, parse
 from protocol.scopes import EPOCH_2020_S
-from sync.days import Days
 from sync.frames import RECORDS_MAX, RECORDS_SIZE_MAX_BYTES
 from sync.index import RangeIndex
 from sync.port import Point, Taken
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from node.app import Node
 
 NAME_MAX = 60
-CLOCK_SET_S = 3600.0  # a clock that is this much further than the time that has passed was set
 
 
 def coalition_secret(charter: Record) -> bytes:
@@ -40,15 +39,13 @@ def coalition_secret(charter: Record) -> bytes:
     return hashlib.sha256(b"barnraise/1 coalition\x00" + charter.payload).digest()
 
 
-class StorePort:
+class StorePort(DayKept):
     """See sync.port.Port."""
 
     def __init__(self, node: Node) -> None:
-        self.node = node
-        self.days = Days()
+        super().__init__(node)
         self.partners: Callable[[], Iterable[bytes]] = tuple  # whose pair sets are not known to be equal
         self._secrets: dict[bytes, bytes] = {}
-        self._clock_ahead_s: float | None = None  # of a clock that is never set
 
     @property
     def home(self) -> bytes:
@@ -64,6 +61,9 @@ class StorePort:
 
     def today(self) -> int:
         return self.node.today()
+
+    def earliest_day(self) -> int:
+        return self.node.earliest_day()
 
     def floor(self) -> int:
         """The last day deleted through. One that lies ahead was reached on a clock that has been set right:
@@ -113,7 +113,7 @@ class StorePort:
             return None
         return self.node.records.indexes.sketch(key, secret, created_before, expires_after)
 
-    def sets_of(self, record: Record) -> list[SetKey]:
+    def sets_of(self, record: Record | Outline) -> list[SetKey]:
         kind = KINDS.get(record.kind)
         if kind is not None and kind.group == "keys":
             # only where the roster names this home: a coalition is not told whom else we are linked with
@@ -123,9 +123,8 @@ class StorePort:
         key = set_of(record, self.home)
         return [key] if key is not None else []
 
-    def sets_of_id(self, record_id: bytes) -> list[SetKey]:
-        record = self.node.records.get(record_id)
-        return self.sets_of(record) if record is not None else []
+    def sets_of_ids(self, record_ids: Collection[bytes]) -> dict[bytes, list[SetKey]]:
+        return {held.id: self.sets_of(held) for held in self.node.records.outlines(record_ids)}
 
     def message(self, record_id: bytes) -> bytes | None:
         return self.node.records.message(record_id)
@@ -349,36 +348,9 @@ class StorePort:
         self.days.note(home, day, self.node.own_clock_day())
         self._agree_on_day()
 
-    def _agree_on_day(self) -> None:
-        before_build = self.node.clock_before_build()
-        self.node.day_offset = self.days.offset(clock_set=not before_build)
-        self.node.clock_unset = before_build or self.days.clock_unset()
-        disputed_by = 0 if before_build else self.days.disputed_by()
-        self._heed_dispute(self.node.own_clock_day() - disputed_by if disputed_by else None)
-
-    def _heed_dispute(self, day: int | None) -> None:
-        """While nobody can tell whose clock is right, nothing is over that is not over by the earlier one.
-
-        What the two compare is all that neither holds to be over; and without the cards of others, a node
-        whose own clock is ahead would never find a third that could tell.
-        """
-        said = "" if day is None else str(day)
-        if said != self.node.setting(DISPUTED_DAY):
-            with self.node.records.transaction():
-                self.node.set_setting(DISPUTED_DAY, said)
-                self.node.records.known_changed()
-
-    def watch_clock(self, steady_s: float) -> None:
-        """Notice that our own clock was set while we run, against one that never is.
-
-        What others' days differed by counted from the old time: it is forgotten until they say theirs again.
-        """
-        ahead_s = self.node.now() - steady_s
-        before_s, self._clock_ahead_s = self._clock_ahead_s, ahead_s
-        if before_s is not None and abs(ahead_s - before_s) > CLOCK_SET_S:
-            self.days.differences.clear()
-            if not self.node.clock_before_build():
-                self._agree_on_day()
+    def known_homes(self) -> set[bytes]:
+        linked = {row.home for row in neighbors.neighbors(self.node.connection) if row.state == "linked"}
+        return linked.union(*map(self.members, self.coalitions())) - {self.home}
 
 
 def _taken(outcomes: Sequence[Outcome], records: Sequence[Record | None]) -> Taken:

@@ -28,6 +28,10 @@ DOMAIN = b"barnraise/1 noise-key\x00"
 
 ID_SIZE_BYTES = 32
 DAYS_AHEAD_MAX = 90
+OVER = (
+    "What the other side proves itself with is over by the day that counts here. "
+    "Is the clock of one of the two wrong?"
+)
 CLOCK_SKEW_DAYS = 1  # two honest clocks may stand on neighboring days
 KEY_RECORDS_MAX = 16
 KEY_RECORD_SIZE_BYTES_MAX = 8192
@@ -69,18 +73,26 @@ def check(
     noise_public: bytes,
     today: int | None,
     current_key: Callable[[bytes, Sequence[bytes]], bytes | None],
+    earliest: int | None = None,
 ) -> Introduction:
     """The introduction in `data`, by the side that proved `noise_public`. Raises TheirFault.
 
-    `today` is None where our clock is not set: then nobody's end date can be held against them, and it is
-    from peers that we learn the day. `current_key(home, key_records)` gives the home's current node key, or
-    None if it cannot be known.
+    `today` is the reader's day, None where it has none. `current_key(home, key_records)` gives the home's
+    current node key, or None if it cannot be known.
+
+    A reader whose clock may be wrong gives `earliest`: no day before that can be today, for others, and not
+    whoever asks to be let in, have said so. Then `until` is held against that day alone. How far ahead it
+    lies is held against nobody: it is the reader whose clock may be behind, and who has the key could sign
+    one for each day to come. (decision 0043)
     """
     home, node_key, until, signature, records = _fields(data)
-    if today is not None and not (
+    if earliest is not None:
+        if until < earliest - CLOCK_SKEW_DAYS:
+            raise TheirFault("bad_handshake", OVER)
+    elif today is not None and not (
         today - CLOCK_SKEW_DAYS <= until <= today + DAYS_AHEAD_MAX + CLOCK_SKEW_DAYS
     ):
-        raise TheirFault("bad_handshake")
+        raise TheirFault("bad_handshake", OVER)
     # one cheap signature first: only its maker may make us follow a chain of key records
     if not signing.verify(node_key, signature, _signed(noise_public, until)):
         raise TheirFault("bad_handshake")

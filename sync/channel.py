@@ -142,15 +142,16 @@ class Channel:
 class Handshake:
     """One side of a greeting. Feed it what arrives, send what it returns, until `done`.
 
-    `invite` (id of 16 bytes, secret of 32) makes the initiator use XXpsk3. A responder asks `psk_of`
-    for the secret of an invitation, and gets None if it is unknown.
+    An initiator may give its introduction as a function of the other side's; what that raises ends the
+    greeting before we say who we are. `invite` (id of 16 bytes, secret of 32) makes the initiator use
+    XXpsk3. A responder asks `psk_of` for the secret of an invitation, and gets None if it is unknown.
     """
 
     def __init__(
         self,
         initiator: bool,
         noise_private: bytes,
-        introduction: bytes,
+        introduction: bytes | Callable[[bytes], bytes],
         invite: tuple[bytes, bytes] | None = None,
         psk_of: Callable[[bytes], bytes | None] = lambda invite_id: None,
         ephemeral: bytes | None = None,
@@ -247,17 +248,23 @@ class Handshake:
             raise TheirFault("bad_handshake")
         self._next = self._receive_third
         try:
-            return noise.write(self._introduction)
+            return noise.write(self._own_introduction())
         except ValueError:  # their ephemeral key is of low order: nothing secret can be shared with it
             raise TheirFault("bad_handshake") from None
 
     def _receive_second(self, message: bytes) -> bytes:
         noise = self._proven()
         self.their_introduction = noise.read(message)
+        own = self._own_introduction()
         try:
-            return noise.write(self._introduction)
+            return noise.write(own)
         except ValueError:
             raise TheirFault("bad_handshake") from None
+
+    def _own_introduction(self) -> bytes:
+        if isinstance(self._introduction, bytes):
+            return self._introduction
+        return self._introduction(self.their_introduction)
 
     def _receive_third(self, message: bytes) -> None:
         self.their_introduction = self._proven().read(message)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 PEERS_MAX = 200  # homes whose day is remembered; the oldest leave first
 DIFFERENCE_MAX_DAYS = 40_000
+PROVEN_BY = 2  # homes that say a day before it counts at the next start, too
 
 
 @dataclass(slots=True)
@@ -36,6 +37,16 @@ class Days:
         if len(ordered) % 2:
             return ordered[middle]
         return min(ordered[middle - 1], ordered[middle], key=abs)
+
+    def prove(self, known: int, clock_set: bool = True) -> bool:
+        """Whether the day is certain enough to be held against others later, even after a start.
+
+        Two of the homes that we have to do with must say it, or the only one: then it agrees with our own
+        clock, so nobody can choose it. Not by the word of one where our clock has no say.
+        """
+        day = self.offset(clock_set)
+        saying = sum(abs(difference - day) <= 1 for difference in self.differences.values())
+        return saying >= (min(PROVEN_BY, max(known, 1)) if clock_set else PROVEN_BY)
 
     def disputed(self) -> bool:
         """Whether as many say another day as say ours: with one peer nobody can tell who is wrong."""

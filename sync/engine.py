@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from protocol.errors import TheirFault
+from protocol.introduction import CLOCK_SKEW_DAYS
 from protocol.record import Record
 from sync import frames
 from sync.events import (
@@ -167,6 +168,7 @@ class Engine:
             handshake_hash=event.handshake_hash,
             invite_id=event.invite_id,
             node_key=event.node_key,
+            until=event.until,
             since=now,
             link=event.link,
             gossip=self.gossip,
@@ -260,7 +262,18 @@ class Engine:
             if session.node_key and current is not None and current != session.node_key:
                 self._close(link, "old_key", now)
 
+    def _end_over(self, now: float) -> None:
+        """End links whose greeting is over by now. An honest one calls again at once and proves itself anew.
+
+        Who came in while we did not know the day, with what was over, is put out once others have told us.
+        """
+        earliest = self.port.earliest_day()
+        for link, session in list(self.sessions.items()):
+            if session.until is not None and session.until < earliest - CLOCK_SKEW_DAYS:
+                self._close(link, "", now)
+
     def _tick(self, now: float) -> None:
+        self._end_over(now)
         for link, session in list(self.sessions.items()):
             try:
                 self._send(link, session.tick(now))

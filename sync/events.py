@@ -22,6 +22,7 @@ class LinkUp:
     handshake_hash: bytes
     invite_id: bytes | None = None
     node_key: bytes = b""  # with which the other side proved who it is
+    until: int | None = None  # the last day on which that counts
 
 
 @dataclass(frozen=True, slots=True)

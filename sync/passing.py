@@ -203,17 +203,18 @@ class Passing:
 
     def on_want(self, ids: list[bytes], now: float) -> list[bytes]:
         """The other side asks for records: it gets those of sets that we share with it."""
-        self.queue(record_id for record_id in ids if self._may_have(record_id))
-        return self.send(now)
+        return self._give(ids, self.port.sets_of_ids(ids), now)
 
     def on_graft(self, ids: list[bytes], now: float) -> list[bytes]:
         """The other side asks for records that the tree did not bring, and for what follows in their sets."""
-        for record_id in ids:
-            self.branch.graft(self.port.sets_of_id(record_id))
-        return self.on_want(ids, now)
+        held = self.port.sets_of_ids(ids)
+        for keys in held.values():
+            self.branch.graft(keys)
+        return self._give(ids, held, now)
 
-    def _may_have(self, record_id: bytes) -> bool:
-        return any(key in self.sets for key in self.port.sets_of_id(record_id))
+    def _give(self, ids: list[bytes], held: dict[bytes, list[SetKey]], now: float) -> list[bytes]:
+        self.queue(one for one in ids if any(key in self.sets for key in held.get(one, ())))
+        return self.send(now)
 
     def on_taken(self, number: int, now: float) -> list[bytes]:
         """A batch has arrived."""
@@ -262,10 +263,11 @@ class Passing:
     def _prune(self, turn: Turn, taken: Taken) -> list[bytes]:
         """Where a link brings what others had brought already, say so. What was streamed was asked for."""
         others = set(taken.others)
+        held = self.port.sets_of_ids(taken.others) if others else {}
         keys: dict[SetKey, None] = {}
         for record, batch in zip(turn.records, turn.batches, strict=True):
             if record.id in others and batch.number not in self.streaming.coming:
-                keys |= dict.fromkeys(self.branch.repeated(record.id, self.port.sets_of_id(record.id)))
+                keys |= dict.fromkeys(self.branch.repeated(record.id, held.get(record.id, [])))
         return [write_frame(frames.PRUNE, frames.set_on_wire(key)) for key in keys]
 
     def _count(self, taken: Taken, now: float) -> None:

@@ -44,6 +44,10 @@ class Port(Protocol):
 
     def today(self) -> int: ...
 
+    def earliest_day(self) -> int:
+        """No day before this can be today: enough others have said so. Never after `today`."""
+        ...
+
     def floor(self) -> int:
         """The last day through which expired records were deleted."""
         ...
@@ -72,8 +76,8 @@ class Port(Protocol):
         """The sets in which a record is to be announced."""
         ...
 
-    def sets_of_id(self, record_id: bytes) -> list[SetKey]:
-        """The same for a record by its id; none where it is not held."""
+    def sets_of_ids(self, record_ids: Collection[bytes]) -> dict[bytes, list[SetKey]]:
+        """The same for records by their ids, at most IDS_MAX; those that are not held are left out."""
         ...
 
     def message(self, record_id: bytes) -> bytes | None: ...

@@ -135,6 +135,7 @@ class Runner:
                     link.handshake_hash,
                     link.invite_id,
                     link.peer.node_key,
+                    link.peer.until,
                 )
             )
             async for frame in link:

@@ -38,6 +38,13 @@ UNKNOWN_FRAMES_MAX = 100
 KEYS_WANTED_MAX = 16  # questions for key records on one link
 FRAMES_PER_S = 200.0  # on average; bulk loading sends some 25
 FRAMES_AT_ONCE_MAX = 2_000
+IDS_PER_FRAME = 200  # ids named or asked for that count as one frame more
+
+
+def _cost(kind: int, fields: list[Any]) -> float:
+    """In frames: every id is looked up in the store, and IDS_PER_FRAME of them count as one frame more."""
+    named = kind in (frames.HAVE, frames.WANT, frames.GRAFT)
+    return 1.0 + len(fields[0]) / IDS_PER_FRAME if named else 1.0
 
 
 def blind(secret: bytes, handshake_hash: bytes, initiator: bool) -> bytes:
@@ -57,6 +64,7 @@ class Session:
     invite_id: bytes | None
     since: float
     node_key: bytes = b""  # with which the peer greeted us
+    until: int | None = None  # the last day on which that greeting counts
     link: int = 0
     gossip: Gossip = field(default_factory=Gossip)
     visit: bool = False  # we called only to compare: news is named here, and goes whole elsewhere
@@ -117,7 +125,7 @@ class Session:
     def receive(self, data: bytes, now: float) -> list[bytes]:
         """A frame from the other side. Raises TheirFault."""
         kind, fields = frames.read_frame(data)
-        if not self._is_paid(kind, fields) and self.pace.take(1.0, now) > 0:
+        if not self._is_paid(kind, fields) and self.pace.take(_cost(kind, fields), now) > 0:
             raise TheirFault("too_fast", limit=f"FRAMES_PER_S {FRAMES_PER_S:g}")
         if self.hello is None:
             if kind != frames.HELLO:
@@ -184,10 +192,15 @@ class Session:
         return []
 
     def _is_paid(self, kind: int, fields: list[Any]) -> bool:
-        """Records and the word that ours are taken are bounded by credits: no rate of frames ends a link."""
+        """Records and the word that ours are taken are bounded by credits: no rate of frames ends a link.
+
+        A batch without records costs its sender no credit for long, so it is a frame like any other.
+        """
         if kind == frames.TAKEN:
             return fields[0] in self.exchange.passing.in_flight
-        return kind in (frames.RECORDS, frames.STREAMED)
+        if kind in (frames.RECORDS, frames.STREAMED):
+            return bool(fields[1 if kind == frames.RECORDS else 2])
+        return False
 
     def tick(self, now: float) -> list[bytes]:
         """What is due. Raises TheirFault where the other side is silent or the link serves nothing."""

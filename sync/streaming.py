@@ -12,11 +12,11 @@ ever, which finds what came in meanwhile, and what only the asker holds.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 
 from protocol.errors import TheirFault
 from sync import frames
-from sync.credits import Credits
+from sync.credits import BATCHES_IN_FLIGHT_MAX, Credits
 from sync.frames import write_frame
 from sync.port import Point, Port
 from sync.sets import SetKey, SetState
@@ -61,7 +61,8 @@ class Streaming:
     streams: Streams = field(default_factory=Streams)
     spoken: bool = False  # the other side knows these frames
     giving: dict[SetKey, Point] = field(default_factory=dict)  # what we send, and up to where we have
-    coming: dict[int, Coming] = field(default_factory=dict)  # batches, until all before them are taken
+    # batches, until all before them are taken: BATCHES_IN_FLIGHT_MAX that wait, and one taken behind each
+    coming: dict[int, Coming] = field(default_factory=dict)
     last: dict[int, SetKey] = field(default_factory=dict)  # the batch that ends what we send
     busy: dict[SetKey, float] = field(default_factory=dict)  # until when a set is not compared
     over: set[SetKey] = field(default_factory=set)  # came to their end on this link: compared from then on
@@ -90,13 +91,20 @@ class Streaming:
         return [write_frame(frames.STREAM, frames.set_on_wire(key), list(point))]
 
     def came(self, key: SetKey, number: int, until: list[int | bytes], now: float) -> bool:
-        """A batch of a stream came. False where we did not ask for it. Raises TheirFault."""
+        """A batch of a stream came. False where we did not ask for it, or it goes beyond our credits: then
+
+        the stream is over for now, and asked for again from where it was taken. Raises TheirFault.
+        """
         before = self.seen.get(key)
         if before is None or key not in self.sets:
             return False
         point = _point(until)
         if point is not None and point <= before:
             raise TheirFault("bad_frame", "The other side goes in circles.")
+        waiting = sum(not batch.taken for batch in self.coming.values())
+        if waiting >= BATCHES_IN_FLIGHT_MAX or number in self.coming:
+            del self.seen[key]
+            return False
         if point is None:
             del self.seen[key]
         else:
@@ -112,6 +120,10 @@ class Streaming:
         self.coming[number].taken = True
         key = self.coming[number].key
         row = [(at, batch) for at, batch in self.coming.items() if batch.key == key]
+        for (at, batch), (_, following) in pairwise(row):
+            if batch.taken and following.taken:
+                del self.coming[at]  # the later one stands for both: who waits long keeps no row of others
+        row = [(at, batch) for at, batch in row if at in self.coming]
         for at, batch in row:
             if not batch.taken:
                 return

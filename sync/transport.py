@@ -57,6 +57,8 @@ _NOT_CALLED = "This node does not call addresses of that kind."
 class LocalEnd:
     """What this node needs to greet others. `introduce` gives the introduction of the day.
 
+    What `today` and `earliest` have to do with the other side's introduction: see introduction.check.
+
     `tap(direction, frame)`, direction "in" or "out", sees every plaintext frame: for tests and the demo.
     """
 
@@ -66,6 +68,8 @@ class LocalEnd:
     current_key: Callable[[bytes, Any], bytes | None]
     psk_of: Callable[[bytes], bytes | None] = lambda invite_id: None
     tap: Tap | None = None
+    earliest: Callable[[], int | None] = lambda: None  # no day before this can be today
+    introduce_to: Callable[[Introduction], bytes] | None = None  # where we know already who answers
     handshakes: int = 0  # strangers being greeted right now
 
 
@@ -251,14 +255,20 @@ async def _greet_first(
     expected: bytes | None,
     invite: tuple[bytes, bytes] | None,
 ) -> Link:
-    handshake = Handshake(True, end.noise_private, end.introduce(), invite)
+    answered: list[Introduction] = []
+
+    def answer(theirs: bytes) -> bytes:
+        """Look at them before we say who we are."""
+        peer = check(theirs, handshake.their_noise_public, end)
+        if expected is not None and peer.home != expected:
+            raise TheirFault("wrong_peer")
+        answered.append(peer)
+        return end.introduce() if end.introduce_to is None else end.introduce_to(peer)
+
+    handshake = Handshake(True, end.noise_private, answer, invite)
     await ws.send_bytes(handshake.first())
-    third = handshake.receive(await _receive(ws))
-    peer = _check(handshake, end)  # before we say who we are
-    if expected is not None and peer.home != expected:
-        raise TheirFault("wrong_peer")
-    await ws.send_bytes(third or b"")
-    return Link(ws, handshake, peer, f"{url.raw_authority}", True, end.tap)
+    await ws.send_bytes(handshake.receive(await _receive(ws)) or b"")
+    return Link(ws, handshake, answered[0], f"{url.raw_authority}", True, end.tap)
 
 
 async def _upgrade(request: web.Request, end: LocalEnd) -> web.WebSocketResponse:
@@ -278,7 +288,8 @@ async def _greet_back(ws: web.WebSocketResponse, request: web.Request, end: Loca
         async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
             await ws.send_bytes(handshake.receive(await _receive(ws)) or b"")
             handshake.receive(await _receive(ws))
-        return Link(ws, handshake, _check(handshake, end), request.remote or "", False, end.tap)
+        peer = check(handshake.their_introduction, handshake.their_noise_public, end)
+        return Link(ws, handshake, peer, request.remote or "", False, end.tap)
     except (TimeoutError, ConnectionError, TheirFault) as error:
         slow = isinstance(error, TimeoutError)
         fault = (
@@ -294,12 +305,11 @@ async def _greet_back(ws: web.WebSocketResponse, request: web.Request, end: Loca
         end.handshakes -= 1
 
 
-def _check(handshake: Handshake, end: LocalEnd) -> Introduction:
-    if handshake.their_noise_public == public_key(end.noise_private):
+def check(theirs: bytes, noise_public: bytes, end: LocalEnd) -> Introduction:
+    """Who the other side is, by its introduction and the Noise key it has proven. Raises TheirFault."""
+    if noise_public == public_key(end.noise_private):
         raise TheirFault("wrong_peer", "This is the address of this node itself.")
-    return introduction.check(
-        handshake.their_introduction, handshake.their_noise_public, end.today(), end.current_key
-    )
+    return introduction.check(theirs, noise_public, end.today(), end.current_key, end.earliest())
 
 
 async def _receive(ws: Socket) -> bytes:

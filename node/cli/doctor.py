@@ -21,6 +21,7 @@ from node import control, network, ports
 from node.app import BUILT_S
 from node.cli import show
 from node.cli.common import call, data_option, data_text, json_option, print_json
+from node.examining import ADVICE, FACTS
 from node.keys import KEY_FILE_NAME
 from node.settings import Settings
 from node.store.database import DATABASE_NAME
@@ -85,23 +86,24 @@ STEPS = {
     "answer": "Node",
     "greeting": "Greeting",
     "whose": "Link",
+    "day": "Clock",
     "coalitions": "Coalitions",
 }
+STOPPED = "The call stopped here."
+SET_CLOCK = "Set the clock of whichever of the two machines is wrong."
 
 
 def _call(address: str, as_json: bool) -> None:
     steps = call("peer", address=address)
-    reached = all(step["ok"] for step in steps)
+    reached = all(step["ok"] for step in steps if step["name"] != "day")
     if as_json:
         print_json({"ok": reached, "steps": steps})
     else:
         for step in steps:
+            clock = step["name"] == "day"
+            advice = "" if step["ok"] else SET_CLOCK if clock else STOPPED
             said = show.clean(step["said"])
-            _show(
-                Finding(
-                    STEPS[step["name"]], said, "" if step["ok"] else "The call stopped here.", not step["ok"]
-                )
-            )
+            _show(Finding(STEPS[step["name"]], said, advice, not (step["ok"] or clock)))
     if not reached:
         click.get_current_context().exit(1)
 
@@ -130,7 +132,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     running = node if node is not None and node["running"] else None
     yield check_port(settings, running)
     if running is None:
-        yield check_clock(time.time())
+        yield check_clock(time.time(), node["proven_day"] if node is not None else 0)
     yield check_multicast(running)
     yield check_addresses()
     if running is not None and running["set_up"]:
@@ -238,12 +240,18 @@ def check_port(settings: Settings, running: dict[str, Any] | None) -> Finding:
     return Finding("Port", f"{settings.port} is free")
 
 
-def check_clock(now_s: float) -> Finding:
-    """Pis before the 5 have no clock that survives a power cut."""
+def check_clock(now_s: float, proven_day: int = 0) -> Finding:
+    """Pis before the 5 have no clock that survives a power cut.
+
+    `proven_day` is the last day on which other nodes agreed with this one, 0 for none.
+    """
     said = show.moment(int(now_s)).strftime("%Y-%m-%d %H:%M UTC")
     if now_s < BUILT_S:
         advice = "Connect to the internet for a minute, or set it: sudo date -s '2030-01-31 12:00'"
         return Finding("Clock", f"{said}, which is before this program was made", advice)
+    if (doubt := network.clock_alone(int(now_s), proven_day)) is not None:
+        values = {"day": said, "told": doubt[2]}
+        return Finding("Clock", (FACTS[doubt[0]] % values).rstrip("."), ADVICE[doubt[1]])
     return Finding("Clock", said)
 
 

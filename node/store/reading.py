@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
 
+from protocol.encoding import decode
 from protocol.record import Record, parse
-from protocol.scopes import EPOCH_2020_S
+from protocol.scopes import EPOCH_2020_S, Scope, read_scope
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """As much of a record as says which sets it is in."""
+
+    id: bytes
+    kind: str
+    scope: Scope
+    created: int
 
 
 class Reading:
@@ -32,6 +45,21 @@ class Reading:
         """Whether the record is in its set here."""
         found = self.connection.execute("SELECT 1 FROM records WHERE id = ? AND status = 0", (record_id,))
         return found.fetchone() is not None
+
+    def outlines(self, record_ids: Collection[bytes]) -> list[Outline]:
+        """Those of these records that are in their sets: one question, and nothing is parsed."""
+        marks = ", ".join("?" * len(record_ids))
+        rows = self.connection.execute(
+            f"SELECT id, kind, scope, created FROM records WHERE id IN ({marks}) AND status = 0",
+            tuple(record_ids),
+        )
+        scopes: dict[bytes, Scope] = {}
+        found = []
+        for record_id, kind, scope, created in rows:
+            if scope not in scopes:
+                scopes[scope] = read_scope(decode(scope, len(scope)))
+            found.append(Outline(record_id, kind, scopes[scope], created))
+        return found
 
     def version(self, thing: bytes) -> Record | None:
         """The version held of a thing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from node.store import known
+from node.store.reading import Outline
 from protocol.encoding import encode
 from protocol.kinds.table import KINDS
 from protocol.record import Record
@@ -15,7 +16,7 @@ from sync.sets import SetKey
 from sync.sketch import Sketch, sketch_key
 
 
-def set_of(record: Record, own_home: bytes) -> SetKey | None:
+def set_of(record: Record | Outline, own_home: bytes) -> SetKey | None:
     """The set that a record counts in; None for local records, and for key records, which many share."""
     if record.scope[0] == LOCAL:
         return None

@@ -10,7 +10,7 @@ Times are the processor's for this thread, medians over tries with other differe
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from random import Random
@@ -86,8 +86,8 @@ class Side(MemoryPort):
     def sketch(self, key: SetKey, created_before: int, expires_after: int) -> Sketch | None:
         return self.kept.sketch(sketch_key(SECRET), created_before, expires_after, list)
 
-    def sets_of_id(self, record_id: bytes) -> list[SetKey]:
-        return [KEY]
+    def sets_of_ids(self, record_ids: Collection[bytes]) -> dict[bytes, list[SetKey]]:
+        return {record_id: [KEY] for record_id in record_ids}
 
     def holds(self, record_id: bytes) -> bool:
         return record_id in self.own

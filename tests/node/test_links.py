@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from node import network, peer_check
 from node.actions import hours, members, neighborhoods, posts, promises, standings
 from node.actions.posts import BoardQuery, PostDraft, PostItem
 from node.serve import Server
@@ -19,6 +20,7 @@ from node.store import neighbors
 from protocol.errors import SENTENCES
 from protocol.kinds import parcel as parcels
 from protocol.kinds.parcel import Parcel
+from protocol.scopes import DAY_S
 from sync import discovery
 from sync.addresses import client_session
 from sync.transport import dial
@@ -357,3 +359,32 @@ async def test_a_coalition_member_that_nobody_linked_with_is_called_by_its_card(
         soup = share(oak, "Soup for two")
         await until("without the founder", lambda: on_board(harbor, soup), SHOWN_WITHIN_S)
         assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("days", [400, 3_650])
+async def test_a_node_whose_clock_is_years_ahead_is_greeted_both_ways_and_told_the_day(
+    tmp_path: Path, days: int
+) -> None:
+    async with places(tmp_path, "Riverbend", "Oak Street") as (riverbend, oak):
+        await link(riverbend, oak)
+        port = oak.node.settings.port
+        await oak.server.stop()
+        oak.server = Server(replace(oak.settings, port=port))
+        oak.node._clock = lambda: time.time() + days * DAY_S
+        await oak.server.start()
+        for caller, called in ((riverbend, oak), (oak, riverbend)):
+            assert caller.server.links is not None
+            end = caller.server.links.runner.end
+            async with client_session(allow_loopback=True) as session:
+                call = await dial(session, called.address, end, expected=called.home)
+                call.close("")
+                await call.wait_closed()
+        await until(
+            "oak is told", lambda: oak.server.links.port.days.differences.get(riverbend.home) == -days
+        )
+        found = network.clock(oak.node, oak.server.links)
+        assert found.fact == "clock_off"
+        assert network._day(int(time.time())) in found.texts()["said"], "what the others say"
+        steps = {step.name: step for step in await peer_check.check(oak.node, riverbend.address)}
+        assert not steps["day"].ok and network._day(int(time.time())) in steps["day"].said
+        assert steps["greeting"].ok and steps["coalitions"].ok

@@ -99,6 +99,7 @@ def links_that_heard(*differences: int) -> Any:
         (NOW_S, (0, 0, 1), "clock"),
         (NOW_S, (30, 31, 30), "clock_off"),
         (NOW_S, (-3650,), "clock_off"),
+        (NOW_S, (-3650, 0), "clock"),  # of two the one nearer to us, as where the day is worked out
         (86_400, (), "clock_unset"),
     ],
 )
@@ -116,6 +117,34 @@ def test_a_clock_that_is_behind_what_is_held_here() -> None:
     oak.clock_offset_s = -20 * DAY_S
     found = network.clock(oak.node, None)
     assert found.fact == "clock_behind" and found.advice == "clock_off"
+
+
+def test_a_right_clock_is_not_blamed_for_what_was_made_ahead_here() -> None:
+    """After an excursion into the next year the newest record is of that year; the neighbors know better."""
+    world = World("excursion")
+    oak, mill, hill = world.places("oak", "mill", "hill")
+    world.coalition(oak, mill, hill)
+    oak.stop()
+    oak.clock_offset_s = 400 * DAY_S
+    oak.start()
+    oak.post("Soup", where="here")
+    oak.stop()
+    oak.clock_offset_s = 0
+    oak.start()
+    world.until(lambda: len(oak.links.port.days.differences) == 2, 60, "it hears both")
+    assert oak.node.records.newest_created() > oak.node.now() + 300 * DAY_S
+    found = network.clock(oak.node, oak.links)
+    assert found.fact == "clock" and found.ok
+
+
+def test_a_clock_with_nobody_to_ask_is_held_against_the_last_day_that_others_agreed_on() -> None:
+    day = NOW_S // DAY_S
+    assert network.clock_alone(NOW_S, 0) is None and network.clock_alone(NOW_S, day - 60) is None
+    assert network.clock_alone(NOW_S, day + 1) is None
+    later = network._day(NOW_S + 2 * DAY_S)
+    assert network.clock_alone(NOW_S, day + 2) == ("clock_before", "clock_off", later)
+    ahead_s = NOW_S + 3_650 * DAY_S
+    assert network.clock_alone(ahead_s, day) == ("clock_ahead", "clock_ahead", network._day(NOW_S))
 
 
 def test_a_name_that_another_machine_has() -> None:

@@ -2,8 +2,9 @@
 
 Frames of a link arrive in order, each after a latency of its own. What a bad line does to TCP it does
 here: the link breaks, frames under way are lost, and each end notices in its own time. Who one is to the
-other is checked as in a real greeting, with the same introductions; only the encryption is left out.
-All chance comes from one seeded source, all time from the world.
+other is checked as in a real greeting (`sync.transport.check`), with the same introductions, each against the
+day of who reads it; only the encryption is left out. All chance comes from one seeded source, all time from
+the world.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sync import events
 from sync.channel import public_key as noise_public_key
 from sync.frames import FRAME_SIZE_MAX_BYTES
 from sync.limits import BoundedQueue
-from sync.transport import BYTES_WAITING_MAX, FRAMES_WAITING_MAX, LocalEnd
+from sync.transport import BYTES_WAITING_MAX, FRAMES_WAITING_MAX, LocalEnd, check
 
 NOTICE_MAX_S = 30.0  # until a silent line is noticed: the heartbeat's time
 CUT_DIAL_S = 3.0  # until a call into nowhere is given up
@@ -61,6 +62,7 @@ class Wire:
         default_factory=lambda: (_queue(), _queue())
     )
     keys: tuple[bytes, bytes] = (b"", b"")  # the node keys with which the two greeted each other
+    untils: tuple[int, int] = (0, 0)  # the last days on which those greetings count
 
     def side(self, party: Party) -> int:
         return 0 if self.parties[0] is party else 1
@@ -163,8 +165,9 @@ class Network:
                 failed("bad_handshake")
                 return
         try:
-            called = self._introduced(target, caller)
-            calling = self._introduced(caller, target)
+            called = self._introduced(target, target.end.introduce(), caller)
+            to = caller.end.introduce_to
+            calling = self._introduced(caller, to(called) if to else caller.end.introduce(), target)
         except TheirFault as fault:
             failed(fault.code)
             return
@@ -173,12 +176,9 @@ class Network:
             return
         self.connect(caller, target, calling, called, invite_id)
 
-    def _introduced(self, who: Party, to: Party) -> introduction.Introduction:
-        """`who` as `to` gets to know it. The date is left to the tests of the introduction itself."""
-        data = who.end.introduce()
-        noise = noise_public_key(who.end.noise_private)
-        today = who.end.today()
-        return introduction.check(data, noise, today, to.end.current_key)
+    def _introduced(self, who: Party, data: bytes, to: Party) -> introduction.Introduction:
+        """`who` as `to` gets to know it."""
+        return check(data, noise_public_key(who.end.noise_private), to.end)
 
     def connect(
         self,
@@ -192,6 +192,7 @@ class Network:
         handshake_hash = self.chance.randbytes(32)
         numbers = (next(_numbers(caller)), next(_numbers(target)))
         wire = Wire((caller, target), numbers, keys=(calling.node_key, called.node_key))
+        wire.untils = (calling.until, called.until)
         self.wires.append(wire)
         for party, number in zip(wire.parties, numbers, strict=True):
             _wires(party)[number] = wire

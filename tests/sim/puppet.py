@@ -41,15 +41,16 @@ class Puppet:
         self.got: list[tuple[int, list[Any]]] = []
         self.code: str | None = None  # why the link ended, "" where it just broke
         self.refused = ""  # why a call did not succeed
+        self.until: int | None = None  # the last day on which what it greets with counts
         noise_private = secret(name, "noise")
 
         def introduce() -> bytes:
-            until = self.end.today() + 30
+            until = self.end.today() + 30 if self.until is None else self.until
             public = noise_public_key(noise_private)
             return introduction.build(seed, self.home, record.home_key, public, until, [inception])
 
         today = world.all[0].node.today if world.all else lambda: 20_833
-        self.end = LocalEnd(noise_private, introduce, today, _current_key)
+        self.end = LocalEnd(noise_private, introduce, today, _current_key, earliest=lambda: 0)
 
     @classmethod
     def of(cls, place: Place) -> Self:
@@ -62,7 +63,7 @@ class Puppet:
     def call(self, place: Place, invite: tuple[bytes, bytes] | None = None, hello: bool = True) -> None:
         """Be linked with `place`, and say hello unless not."""
         self.link = self.code = None
-        self.got = []
+        self.got, self.refused = [], ""
         self.world.network.dial(self, events.Dial(place.address, place.home, invite), self._failed)
         self.world.until(lambda: self.link is not None or self.refused, 10, "the puppet is linked")
         if hello and self.link is not None:

@@ -124,8 +124,11 @@ class SimRunner:
                 address = self.network_address(_wires(self)[link])
                 self._on_called(address, home, "")
             wire = _wires(self)[link]
-            key = wire.keys[1 - wire.side(self)]
-            self.event(events.LinkUp(link, home, initiator, handshake_hash, invite, key))
+            other = 1 - wire.side(self)
+            up = events.LinkUp(
+                link, home, initiator, handshake_hash, invite, wire.keys[other], wire.untils[other]
+            )
+            self.event(up)
 
     def network_address(self, wire: Wire) -> str:
         """The address under which the called side of a link was called."""

@@ -6,6 +6,7 @@ import pytest
 
 from protocol.scopes import DAY_S, day_of
 from tests.sim.invariants import always, rows, settled
+from tests.sim.puppet import Puppet
 from tests.sim.test_stories import arrange, share_hours
 from tests.sim.world import START_S, Place, World
 
@@ -177,3 +178,124 @@ def test_what_was_made_ahead_does_not_hold_up_the_upkeep() -> None:
     world.until(lambda: "Bread" in oak.board(), 10, "what is said today arrives")
     cards = "SELECT count(*) FROM records WHERE kind = 'node' AND home = ?"
     world.until(lambda: rows(oak, cards, founder.home) == [(1,)], 1, "there is a card of today")
+
+
+# who is let in while a clock is wrong
+
+
+@pytest.mark.parametrize("offset_s", [400 * DAY_S, 10 * YEAR_S])
+def test_the_only_node_that_can_be_called_has_a_clock_years_ahead(offset_s: float) -> None:
+    """It calls nobody, and so must be believed to be who it is, and believe others, at its own door."""
+    world = World(f"hub {offset_s}")
+    hub = world.place("hub")
+    coalition = world.coalition(hub)
+    others = [world.place(name, nat=True) for name in ("oak", "mill", "hill")]
+    for place in others:
+        world.join(hub, place, coalition)
+    world.run(5)
+    set_clock(hub, offset_s)
+    world.until(lambda: all(place.connected(hub) for place in others), 60, "they are let in")
+    world.until(lambda: hub.node.today() == TODAY, 10, "and tell it the day")
+    assert hub.node.clock_note
+    others[0].post("Soup")
+    world.until(lambda: "Soup" in others[1].board(), 30, "it passes on")
+    settled(world)
+
+
+def test_a_clock_that_stood_still_for_most_of_a_year() -> None:
+    """A machine without a battery comes back with the time at which it was switched off."""
+    world = World("stood still")
+    riverbend, oak, mill, hill = world.places("riverbend", "oak", "mill", "hill")
+    world.coalition(riverbend, oak, mill, hill)
+    world.run(60)
+    for place in world.all:
+        place.stop()
+    world.pass_over(200 * DAY_S)
+    for place in world.all[:3]:
+        place.start()
+    world.run(600)
+    hill.clock_offset_s = -200 * DAY_S
+    hill.start()
+    world.until(lambda: hill.node.today() == TODAY + 200, 120, "it is let in and told the day")
+    assert hill.node.clock_note
+    riverbend.post("Soup")
+    world.until(lambda: "Soup" in hill.board(), 30, "it has what is new")
+
+
+def thief_of(world: World, victim: Place, until: int) -> Puppet:
+    """Somebody with what `victim` once greeted others with, and the Noise key that belongs to it."""
+    thief = Puppet.of(victim)
+    thief.until = until
+    return thief
+
+
+@pytest.mark.parametrize("offset_s", [0, -START_S, -YEAR_S, YEAR_S, 10 * YEAR_S])
+def test_what_is_over_lets_nobody_in_whatever_the_clock_says_after_a_start(offset_s: float) -> None:
+    """The day on which others agreed is kept: a thief of an old Noise key cannot wait for a wrong clock."""
+    world, wrong, good = region_with(offset_s)
+    world.until(lambda: len(wrong.node.connected) == 3, 60, "it was told the day")
+    for place in good[1:]:
+        place.stop()
+    thief = thief_of(world, good[0], TODAY - 2)
+    wrong.restart()
+    thief.call(wrong)
+    assert thief.refused == "bad_handshake" and not wrong.node.connected
+    thief.until = TODAY + 5
+    thief.call(wrong)
+    world.until(lambda: wrong.node.connected, 5, "it is the day that counts")
+
+
+def test_who_came_in_with_what_is_over_is_put_out_when_others_tell_the_day() -> None:
+    """Off for a hundred days: until somebody says the day, nobody can know what is over."""
+    world = World("put out")
+    riverbend, oak, mill, hill = world.places("riverbend", "oak", "mill", "hill")
+    world.coalition(riverbend, oak, mill, hill)
+    world.run(60)
+    for place in world.all:
+        place.stop()
+    world.pass_over(100 * DAY_S)
+    mill.start()
+    thief = thief_of(world, mill, TODAY + 30)
+    hill.start()
+    thief.call(hill)
+    assert thief.link is not None and mill.home in hill.node.connected
+    for place in (riverbend, oak):
+        place.start()
+    world.until(lambda: thief.code is not None, 400, "it is put out")
+    assert hill.connected(riverbend) and hill.connected(oak)
+    thief.call(hill)
+    assert thief.refused == "bad_handshake"
+
+
+@pytest.mark.parametrize(("offset_s", "said"), [(YEAR_S, TODAY + 365), (-START_S, TODAY - 40)])
+def test_one_bad_member_cannot_say_what_day_counts_at_the_next_start(offset_s: float, said: int) -> None:
+    """Neither by agreeing with a wrong clock nor by naming a day to one that is surely not set."""
+    world, wrong, good = region_with(0)
+    bad = Puppet.of(good[2])
+    for place in good[:2]:
+        place.stop()
+    proven = wrong.node.proven_day()
+    set_clock(wrong, offset_s)
+    bad.call(wrong, hello=False)
+    bad.hello(wrong, _3=said)
+    world.run(30)
+    assert wrong.node.proven_day() == proven == TODAY
+    for place in good[:2]:
+        place.start()
+    world.until(lambda: all(wrong.connected(place) for place in good[:2]), 400, "the honest come in")
+
+
+def test_a_link_whose_greeting_is_over_proves_itself_anew() -> None:
+    """As after a month: neither end takes the other at its word for ever."""
+    world = World("a month")
+    riverbend, oak = world.places("riverbend", "oak")
+    world.coalition(riverbend, oak)
+    (first,) = riverbend.engine.sessions
+    assert riverbend.engine.sessions[first].until in (TODAY + 30, TODAY + 90)
+    riverbend.engine.sessions[first].until = TODAY - 1
+    world.run(70)
+    assert first in riverbend.engine.sessions, "two clocks may be a day apart"
+    riverbend.engine.sessions[first].until = TODAY - 2
+    world.run(70)
+    assert first not in riverbend.engine.sessions and riverbend.connected(oak)
+    settled(world)

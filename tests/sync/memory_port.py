@@ -53,6 +53,9 @@ class MemoryPort:
     def today(self) -> int:
         return self.day
 
+    def earliest_day(self) -> int:
+        return self.today()
+
     def floor(self) -> int:
         return self.floor_day
 
@@ -96,9 +99,8 @@ class MemoryPort:
             return [("roster" if group == "roster" else "coalition", record.scope[1])]
         return [("pair", partner(record.scope, self.home))]
 
-    def sets_of_id(self, record_id: bytes) -> list[SetKey]:
-        record = self.records.get(record_id)
-        return self.sets_of(record) if record is not None else []
+    def sets_of_ids(self, record_ids: Collection[bytes]) -> dict[bytes, list[SetKey]]:
+        return {one: self.sets_of(self.records[one]) for one in record_ids if one in self.records}
 
     def message(self, record_id: bytes) -> bytes | None:
         record = self.records.get(record_id)

@@ -16,6 +16,7 @@ from node import examining, finding, sheets
 from node.actions import lost
 from node.store import keeping
 from node.web import languages
+from protocol import introduction
 from protocol.errors import CODES
 from tests.web.conftest import PASSPHRASE, post
 from tests.web.reader import Person
@@ -35,6 +36,7 @@ def said() -> set[Message]:
         *lost.SENTENCES,
         *examining.SENTENCES,
         *keeping.SENTENCES,
+        introduction.OVER,
     }
     for _, _, message, _, _ in extract_from_dir(
         WEB,

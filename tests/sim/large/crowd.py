@@ -75,8 +75,8 @@ class CrowdPort(MemoryPort):
     def sets_of(self, record: Record) -> list[SetKey]:
         return [KEY]
 
-    def sets_of_id(self, record_id: bytes) -> list[SetKey]:
-        return [KEY] if record_id in self.records else []
+    def sets_of_ids(self, record_ids: Collection[bytes]) -> dict[bytes, list[SetKey]]:
+        return {record_id: [KEY] for record_id in record_ids if record_id in self.records}
 
     def urgent(self, ids: Collection[bytes]) -> list[bytes]:
         return []
