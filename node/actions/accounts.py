@@ -285,5 +285,7 @@ def assent(node: Node, session: Session, home: bytes, old: bytes, new: bytes) ->
 
 async def paper_key(node: Node, session: Session, passphrase: str) -> list[str]:
     """The 24 words of this member's own key, to keep on paper. Raises OurFault("wrong_passphrase")."""
-    row = people.member_of(node.connection, session.account_key)
+    row = people.member_with(node.connection, session.key, former=False)
+    if row is None:
+        raise OurFault("not_yours")
     return keys.words_of(await keys.open_seed(keys.SealedSeed(row.salt, row.sealed_seed), passphrase))

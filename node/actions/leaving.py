@@ -63,8 +63,11 @@ def _said(node: Node, account: bytes) -> list[Record]:
 async def leave(node: Node, session: Session, passphrase: str) -> None:
     """Erase everything that this member said, and their key. Raises OurFault.
 
-    wrong_passphrase, too_many_tries; no_longer_possible for the last coordinator.
+    wrong_passphrase, too_many_tries; not_yours where the key is contested; no_longer_possible for the last
+    coordinator.
     """
+    if session.contested:
+        raise OurFault("not_yours")
     _somebody_else_coordinates(node, session.account_key)
     row = store.member_of(node.connection, session.account_key)
     tried = (f"name {session.name.casefold()}", "leaving")

@@ -56,6 +56,16 @@ def member_of(connection: sqlite3.Connection, key: bytes) -> MemberRow:
     return MemberRow(*row)
 
 
+def member_with(connection: sqlite3.Connection, key: bytes, *, former: bool) -> MemberRow | None:
+    """The member who signs with this key, or with `former` who signed with it before; None for any other."""
+    row = connection.execute(
+        "SELECT key, name, role, language, salt, sealed_seed FROM members WHERE "
+        + ("key = (SELECT account FROM former_keys WHERE key = ?)" if former else "signing_key = ?"),
+        (key,),
+    ).fetchone()
+    return MemberRow(*row) if row else None
+
+
 def set_role(connection: sqlite3.Connection, key: bytes, role: str) -> bool:
     """Give a member a role; False where there is no such member."""
     changed = connection.execute("UPDATE members SET role = ? WHERE key = ?", (role, key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.actions import accounts, hours, promises
+from node.actions import accounts, hours, members, promises
 from node.actions.members import Session
 from node.keys import words_of
 from node.store import reissues
@@ -92,6 +92,8 @@ def test_a_contest_is_heard_everywhere_and_settled_with_another_voter() -> None:
     for place in (riverbend, oak, hill):
         world.until(lambda place=place: account(place) == step[2], 60, "the new key speaks for nobody")
     assert [r.state for r in accounts.all_reissues(oak.node, oak.coordinator)] == ["contested"]
+    open_page = members.find_session(riverbend.node, impostor.token)
+    assert open_page is impostor and impostor.account_key == step[2], "it follows"
     assert not accounts.all_reissues(oak.node, oak.coordinator)[0].can_assent
 
     accounts.say_again(riverbend.node, riverbend.coordinator, step[1], step[2])
@@ -101,6 +103,8 @@ def test_a_contest_is_heard_everywhere_and_settled_with_another_voter() -> None:
     for place in (riverbend, oak, hill):
         world.until(lambda place=place: account(place) == step[1], 60, "it counts again")
     assert [r.state for r in accounts.all_reissues(hill.node, hill.coordinator)] == ["settled"]
+    assert members.find_session(riverbend.node, impostor.token) is impostor
+    assert impostor.account_key == step[1] and not impostor.contested, "and follows back"
     settled(world)
 
 

@@ -76,6 +76,45 @@ async def test_the_old_passphrase_opens_one_page_and_contests(
     assert "Say it again" not in (await ines.open("/reissues")).text
 
 
+async def test_an_open_page_follows_the_account_at_every_click(
+    ines: Person, neighbor: Neighbor, person, node: Node
+) -> None:
+    """What the thief has open shows nothing more of Walter's, and does nothing more in his name."""
+    walter = await neighbor("Walter")
+    ride = await post(walter, "need", "Ride to the clinic", contact="0171 at the mill")
+    key = node.connection.execute("SELECT key FROM members WHERE name = 'Walter'").fetchone()[0].hex()
+    await ines.open(f"/people/{key}/role")
+    await ines.press("Make a coordinator")
+    thief = person()
+    await thief.open(await code_for(ines, "Walter"))
+    await thief.press("Use this passphrase", passphrase=NEW, passphrase_again=NEW)
+    assert "0171 at the mill" in (await thief.open(ride)).text and "You (Walter)" in thief.page.text
+    assert (await thief.open("/people/invite")).status == 200
+
+    await sign_in(walter, "Walter", PASSPHRASE)
+    (contest,) = [link for link in walter.page.links if link.endswith("/contest")]
+    await walter.open(contest)
+    await walter.press("Contest it")
+    fresh = person()
+    await sign_in(fresh, "Walter", NEW)
+    for tab in (thief, fresh):
+        await tab.open(ride)
+        assert "0171 at the mill" not in tab.page.text and "You (Walter)" not in tab.page.text
+        assert "The key that you sign with is contested." in tab.page.text
+        assert (await tab.open(ride + "/erase")).status == 403
+        assert (await tab.open("/people/invite")).status == 403, "a role goes with the account"
+        await tab.open("/profile/leave")
+        await tab.press("Leave and erase everything", passphrase=NEW)
+        assert tab.page.status == 403
+        await tab.open("/profile/key")
+        assert (await tab.press("Show the words", passphrase=NEW)).status == 200, "the words of that very key"
+    assert "Ride to the clinic" in (await ines.open(ride)).text
+
+    await ines.open(f"/people/{key}/remove")
+    await ines.press("Remove and erase everything")
+    assert (await thief.open("/board")).path == "/sign-in", "whoever signs with no member's key is signed out"
+
+
 async def test_a_key_on_paper_contests_too_and_a_wrong_one_does_not(
     ines: Person, neighbor: Neighbor, person, node: Node
 ) -> None:
