@@ -4,7 +4,8 @@ Nobody can open a member's key for them. So a new one is made, and a `succession
 account on: in local scope, in each coalition, and with each linked neighborhood outside of those. The old
 key stays sealed under the old passphrase. Whoever still knows that signs in with it and can do one thing:
 contest. A contested step counts again once the neighborhood has said it anew and another one, which votes
-in the coalition, has said yes to that.
+in the coalition, has said yes to that. Where the contest is right, a coordinator makes another code: the next
+key carries on the last one that counts, and what was contested stays outside.
 """
 
 from __future__ import annotations
@@ -35,9 +36,13 @@ CODE_LIFE_S = 2 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Reissue:
-    """One step from key to key, as a person sees it. `state`: in_force, contested, settled."""
+    """One step from key to key, as a person sees it. `state`: in_force, contested, settled.
+
+    `can_issue`: it was contested, and its member has no other key that counts; `account` is theirs.
+    """
 
     home: bytes
+    account: bytes
     old: bytes
     new: bytes
     name: str
@@ -47,6 +52,7 @@ class Reissue:
     can_contest: bool
     can_say_again: bool
     can_assent: bool
+    can_issue: bool
 
 
 def reissue(node: Node, session: Session, account: bytes) -> MemberInvite:
@@ -94,11 +100,14 @@ def replace_key(node: Node, code: str, seed: bytes, sealed: keys.SealedSeed) -> 
     """Use a code up: `seed` speaks for its account from now on. Gives the account."""
     with node.records.transaction():
         account = reissues.use_code(node.connection, _hash(code), node.now())
-        old = reissues.signing_key(node.connection, account) if account is not None else None
-        if account is None or old is None:
+        issued = reissues.keys_of(node.connection, account) if account is not None else []
+        if account is None or not issued:
             raise OurFault("used_link")
+        old = node.records.accounts.last_of((node.home, account), issued)
         fresh = public_key(seed)
         reissues.replace_key(node.connection, account, fresh, sealed.salt, sealed.sealed, node.now())
+        if old != issued[-1]:
+            reissues.issue_from(node.connection, old, fresh)
         _say_everywhere(node, old, fresh, (), node.stamp())
         _carry_profile(node, seed, account)
     return account
@@ -168,6 +177,7 @@ def _seen(node: Node, session: Session, step: StepState) -> Reissue:
     mine = ours and bool(session.seed) and public_key(session.seed) in (step.old, step.new)
     return Reissue(
         home=step.home,
+        account=account[1],
         old=step.old,
         new=step.new,
         name=person_name(node, *account),
@@ -177,7 +187,14 @@ def _seen(node: Node, session: Session, step: StepState) -> Reissue:
         can_contest=mine and not any(_is_heard(node, word) for word in _contests_of(node, step)),
         can_say_again=ours and contested and session.role == "coordinator" and not _said_again(node, step),
         can_assent=contested and session.role == "coordinator" and bool(_to_assent(node, step)),
+        can_issue=ours and contested and session.role == "coordinator" and _needs_key(node, account[1]),
     )
+
+
+def _needs_key(node: Node, account: bytes) -> bool:
+    """Whether the key that a member was issued last was contested away."""
+    issued = reissues.keys_of(node.connection, account)
+    return bool(issued) and node.records.accounts.last_of((node.home, account), issued) != issued[-1]
 
 
 def _is_heard(node: Node, record: Record) -> bool:

@@ -175,10 +175,11 @@ def knows_key(connection: sqlite3.Connection, key: bytes) -> bool:
 
 
 def remove_member(connection: sqlite3.Connection, key: bytes) -> None:
-    """Delete a member's row with the sealed seed, and what else is kept here under their key."""
+    """Delete a member's row with the sealed seed, and what else is kept here under their key.
+
+    What is kept of their earlier keys goes by `reissues.forget`, before.
+    """
     connection.execute("DELETE FROM members WHERE key = ?", (key,))
-    connection.execute("DELETE FROM former_keys WHERE account = ?", (key,))
-    connection.execute("DELETE FROM reissues WHERE account = ?", (key,))
     connection.execute("DELETE FROM lost_edits WHERE author = ?", (key,))
     connection.execute("UPDATE erasures SET done_by = NULL WHERE done_by = ?", (key,))
 

@@ -9,6 +9,7 @@ from tests.web.conftest import PASSPHRASE, post
 from tests.web.reader import Neighbor, Person
 
 NEW = "eleven quiet rivers"
+THIRD = "twelve loud mountains"
 
 
 async def code_for(ines: Person, name: str) -> str:
@@ -113,6 +114,39 @@ async def test_an_open_page_follows_the_account_at_every_click(
     await ines.open(f"/people/{key}/remove")
     await ines.press("Remove and erase everything")
     assert (await thief.open("/board")).path == "/sign-in", "whoever signs with no member's key is signed out"
+
+
+async def test_who_contested_rightly_gets_everything_back(
+    ines: Person, neighbor: Neighbor, person, node: Node
+) -> None:
+    walter = await neighbor("Walter")
+    ride = await post(walter, "need", "Ride to the clinic", contact="0171 at the mill")
+    thief = person()
+    await thief.open(await code_for(ines, "Walter"))
+    await thief.press("Use this passphrase", passphrase=NEW, passphrase_again=NEW)
+    await sign_in(walter, "Walter", PASSPHRASE)
+    assert "a coordinator can give you another new passphrase" in walter.page.text
+    assert "If the contest is right" not in (await ines.open("/reissues")).text
+    await walter.open(next(link for link in walter.page.links if link.endswith("/contest")))
+    await walter.press("Contest it")
+
+    assert "If the contest is right" in (await ines.open("/reissues")).text
+    await ines.open(next(link for link in ines.page.links if link.endswith("/reissue")))
+    shown = await ines.press("Make the code")
+    (path, *_) = [link[link.index("/join/") :] for link in shown.links if "/join/" in link]
+    again = person()
+    assert "Your posts, promises and hours stay yours." in (await again.open(path)).text
+    await again.press("Use this passphrase", passphrase=THIRD, passphrase_again=THIRD)
+    await again.open(ride)
+    assert "You (Walter)" in again.page.text and "0171 at the mill" in again.page.text
+    assert "Take down" in again.page.text and "contested" not in again.page.text
+    assert (await thief.open("/board")).path == "/sign-in", "that key is no member's any more"
+    page = (await ines.open("/reissues")).text
+    assert page.count("Walter, Riverbend") == 2 and "A neighbor," not in page
+    assert "If the contest is right" not in page, "there is nothing left to do"
+    await again.open(ride + "/erase")
+    await again.press("Erase it for good")
+    assert "Erased by you" in again.page.text
 
 
 async def test_a_key_on_paper_contests_too_and_a_wrong_one_does_not(
