@@ -189,11 +189,6 @@ def member_names(connection: sqlite3.Connection) -> list[tuple[bytes, str]]:
     return connection.execute("SELECT key, name FROM members ORDER BY name_folded").fetchall()
 
 
-def signing_keys(connection: sqlite3.Connection) -> list[tuple[bytes, bytes]]:
-    """(key, signing key) of every member."""
-    return connection.execute("SELECT key, signing_key FROM members").fetchall()
-
-
 def move_account(connection: sqlite3.Connection, key: bytes, first: bytes) -> None:
     """Know a member by an earlier key than before. Raises sqlite3.IntegrityError where somebody else is."""
     connection.execute("UPDATE members SET key = ? WHERE key = ?", (first, key))
