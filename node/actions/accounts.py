@@ -10,22 +10,23 @@ key carries on the last one that counts, and what was contested stays outside.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node import keys
-from node.actions import members
-from node.actions.acting import put, say
+from node.actions import contests, members
+from node.actions.acting import say
 from node.actions.members import MemberInvite, Session, coordinator
 from node.actions.names import neighborhood_name, person_name
 from node.actions.neighborhoods import joined
 from node.store import neighbors, people, reissues
 from protocol.errors import OurFault
-from protocol.kinds.accounts import Contest, StepState, Succession, succession_nonce
+from protocol.kinds.accounts import CITED_MAX, StepState, Succession, succession_nonce
 from protocol.kinds.nodes import Profile
 from protocol.kinds.roster import Assent
-from protocol.record import Draft, Record
-from protocol.scopes import LOCAL_SCOPE, PAIR, Scope, coalition, day_of, pair
+from protocol.record import Record
+from protocol.scopes import LOCAL_SCOPE, Scope, coalition, pair
 from protocol.signing import public_key
 
 if TYPE_CHECKING:
@@ -141,9 +142,9 @@ def _scopes(node: Node) -> list[Scope]:
     return found
 
 
-def _say_everywhere(node: Node, old: bytes, new: bytes, contests: tuple[bytes, ...], created: int) -> None:
-    body = Succession(old=old, new=new, contests=sorted(contests) or None).body()
-    nonce = succession_nonce(old, new, contests)
+def _say_everywhere(node: Node, old: bytes, new: bytes, cited: tuple[bytes, ...], created: int) -> None:
+    body = Succession(old=old, new=new, contests=sorted(cited) or None).body()
+    nonce = succession_nonce(old, new, cited)
     for scope in _scopes(node):
         say(node, None, "succession", scope, body, nonce=nonce, created=created)
 
@@ -155,7 +156,7 @@ def keep_successions(node: Node) -> None:
     own = node.records.of_home(node.home, "succession")
     wanted = _scopes(node) if own else []
     for record in [record for record in own if record.scope == LOCAL_SCOPE]:
-        if not _is_heard(node, record):
+        if not contests.is_heard(node, record):
             continue
         held = {other.scope for other in own if other.nonce == record.nonce}
         for scope in wanted:
@@ -166,15 +167,15 @@ def keep_successions(node: Node) -> None:
 def all_reissues(node: Node, session: Session) -> list[Reissue]:
     """Every re-issue that this node knows of, ours and others', the newest first."""
     steps = sorted(node.records.accounts.steps, key=lambda step: (-step.created, step.home, step.new))
-    return [_seen(node, session, step) for step in steps]
+    said = contests.said(node, [step.home for step in steps])
+    return [_seen(node, session, step, said.get((step.home, step.old, step.new), [])) for step in steps]
 
 
-def _seen(node: Node, session: Session, step: StepState) -> Reissue:
-    ours = step.home == node.home
+def _seen(node: Node, session: Session, step: StepState, said: list[Record]) -> Reissue:
+    ours, decides = step.home == node.home, session.role == "coordinator"
     account = node.records.accounts.account(step.home, step.old)
-    contested = bool(step.open_contests)
-    settled = not contested and bool(_contests_of(node, step))
-    mine = ours and bool(session.seed) and public_key(session.seed) in (step.old, step.new)
+    words = contests.with_a_say(node, step, said)
+    contested = any(word.id in step.open_contests for word in words)
     return Reissue(
         home=step.home,
         account=account[1],
@@ -183,11 +184,11 @@ def _seen(node: Node, session: Session, step: StepState) -> Reissue:
         name=person_name(node, *account),
         neighborhood=neighborhood_name(node, step.home),
         created=step.created,
-        state="contested" if contested else "settled" if settled else "in_force",
-        can_contest=mine and not any(_is_heard(node, word) for word in _contests_of(node, step)),
-        can_say_again=ours and contested and session.role == "coordinator" and not _said_again(node, step),
-        can_assent=contested and session.role == "coordinator" and bool(_to_assent(node, step)),
-        can_issue=ours and contested and session.role == "coordinator" and _needs_key(node, account[1]),
+        state="contested" if contested else "settled" if words else "in_force",
+        can_contest=bool(session.seed) and contests.can_contest(node, public_key(session.seed), step, said),
+        can_say_again=ours and contested and decides and bool(_to_cite(node, step, said)),
+        can_assent=contested and decides and bool(_to_assent(node, step)),
+        can_issue=ours and contested and decides and _needs_key(node, account[1]),
     )
 
 
@@ -197,26 +198,17 @@ def _needs_key(node: Node, account: bytes) -> bool:
     return bool(issued) and node.records.accounts.last_of((node.home, account), issued) != issued[-1]
 
 
-def _is_heard(node: Node, record: Record) -> bool:
-    """Whether others take it today: not what was made on a clock that ran ahead. That is to be said again."""
-    return day_of(record.created) <= node.today() + 1
-
-
-def _contests_of(node: Node, step: StepState) -> list[Record]:
-    contests = node.records.of_home(step.home, "contest")
-    return [c for c in contests if (c.body.get("old"), c.body.get("new")) == (step.old, step.new)]
-
-
-def _said_again(node: Node, step: StepState) -> bool:
-    """Whether a succession of this step cites a contest by each key that contests it."""
+def _to_cite(node: Node, step: StepState, said: Sequence[Record]) -> list[bytes]:
+    """One open contest by each key with a say that no succession of this step cites yet, as many as fit."""
     cited: set[bytes] = set()
     for record_id in step.successions:
         record = node.records.get(record_id)
-        said = Succession.read(record) if record is not None else None
-        cited.update(said.contests or () if said is not None else ())
-    contests = _contests_of(node, step)
-    answered = {contest.author for contest in contests if contest.id in cited}
-    return all(contest.author in answered for contest in contests if contest.id in step.open_contests)
+        body = Succession.read(record) if record is not None else None
+        cited.update(body.contests or () if body is not None else ())
+    answered = {contest.author for contest in said if contest.id in cited}
+    left = [c for c in contests.with_a_say(node, step, said) if c.id in step.open_contests]
+    by_author = {contest.author: contest.id for contest in left if contest.author not in answered}
+    return sorted(by_author.values())[:CITED_MAX]
 
 
 def _to_assent(node: Node, step: StepState) -> list[Record]:
@@ -236,63 +228,21 @@ def _to_assent(node: Node, step: StepState) -> list[Record]:
     return found
 
 
-def _step(node: Node, home: bytes, old: bytes, new: bytes) -> StepState:
-    for step in node.records.accounts.steps:
-        if (step.home, step.old, step.new) == (home, old, new):
-            return step
-    raise OurFault("not_found")
-
-
-def contest(node: Node, session: Session, home: bytes, old: bytes, new: bytes) -> None:
-    """Say that a re-issue is wrong, with the key of this session. Raises OurFault("not_yours")."""
-    if not _seen(node, session, _step(node, home, old, new)).can_contest:
-        raise OurFault("not_yours")
-    contest_with(node, session.seed, home, old, new)
-
-
-def contest_on_paper(node: Node, words: list[str], home: bytes, old: bytes, new: bytes) -> None:
-    """The same with a key brought on paper, of a member of this or of any other neighborhood.
-
-    Raises OurFault: bad_code for the words, not_yours where the key is not of that account.
-    """
-    seed = keys.recovery_seed(words)
-    accounts = node.records.accounts
-    account = accounts.account(home, old)
-    if public_key(seed) not in {old, new, *accounts.keys(account)}:
-        raise OurFault("not_yours", "The key on this paper has nothing to do with that account.")
-    contest_with(node, seed, home, old, new)
-
-
-def contest_with(node: Node, seed: bytes, home: bytes, old: bytes, new: bytes) -> None:
-    """Sign a contest in every scope in which the step was said and that we share."""
-    step = _step(node, home, old, new)
-    scopes = dict.fromkeys(
-        record.scope for id_ in step.successions if (record := node.records.get(id_)) is not None
-    )
-    body = Contest(old=old, new=new).body()
-    with node.records.transaction():
-        for scope in scopes:
-            if scope[0] == PAIR and home not in scope[1:]:
-                continue
-            draft = Draft("contest", scope, public_key(seed), home, node.random(16), node.stamp(), None, body)
-            put(node, draft.sign([seed]))
-
-
 def say_again(node: Node, session: Session, old: bytes, new: bytes) -> None:
     """Stand by a contested re-issue: it counts once another voter of the coalition says yes to this."""
     coordinator(session)
-    step = _step(node, node.home, old, new)
-    if not _seen(node, session, step).can_say_again:
+    step = contests.step_of(node, node.home, old, new)
+    to_cite = _to_cite(node, step, contests.said(node, [node.home]).get((node.home, old, new), []))
+    if not to_cite:
         raise OurFault("no_longer_possible")
-    by_author = {c.author: c.id for c in _contests_of(node, step) if c.id in step.open_contests}
     with node.records.transaction():
-        _say_everywhere(node, old, new, tuple(sorted(by_author.values())), node.stamp())
+        _say_everywhere(node, old, new, tuple(to_cite), node.stamp())
 
 
 def assent(node: Node, session: Session, home: bytes, old: bytes, new: bytes) -> None:
     """As another neighborhood: yes, we have looked into it, and the re-issue is right."""
     coordinator(session)
-    waiting = _to_assent(node, _step(node, home, old, new))
+    waiting = _to_assent(node, contests.step_of(node, home, old, new))
     if not waiting:
         raise OurFault("no_longer_possible")
     with node.records.transaction():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from node.store import settings
+from node.store.quota import ACCOUNT_SLOTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,16 @@ def own_steps(connection: sqlite3.Connection) -> set[tuple[bytes, bytes]]:
             passed_over = settings.get(connection, _from(new))
             found.add((bytes.fromhex(passed_over) if passed_over else before, new))
     return found
+
+
+def contest_to_beat(connection: sqlite3.Connection, scope: bytes, home: bytes, before: int) -> bytes | None:
+    """The thing of the highest contest in a full quota; None where there is room. `before` as in quota.py."""
+    row = connection.execute(
+        "SELECT DISTINCT thing FROM records WHERE scope = ? AND home = ? AND kind = 'contest' AND status = 0"
+        " AND created < ? ORDER BY thing LIMIT 1 OFFSET ?",
+        (scope, home, before, ACCOUNT_SLOTS - 1),
+    ).fetchone()
+    return row[0] if row else None
 
 
 def forget(connection: sqlite3.Connection, account: bytes) -> None:

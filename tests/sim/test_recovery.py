@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from node import sheets
-from node.actions import accounts, hours, leaving, members, posts, promises, recovery
+from node.actions import contests, hours, leaving, members, posts, promises, recovery
 from node.actions.acting import say
 from node.keys import new_node_keys, words_of
 from node.store import people
@@ -190,7 +192,7 @@ def test_who_contested_rightly_keeps_the_next_key_also_after_a_theft() -> None:
     riverbend.post("Ride to the clinic", walter)
     impostor = reissue(riverbend, "Walter")
     words, wrong = words_of(walter.seed), public_key(impostor.seed)
-    accounts.contest_on_paper(riverbend.node, words, riverbend.home, walter.account_key, wrong)
+    asyncio.run(contests.contest_on_paper(riverbend.node, words, riverbend.home, walter.account_key, wrong))
     recovery.follow_accounts(riverbend.node)  # as when a coordinator decides on what waits
     assert people.member_name(riverbend.node.connection, walter.account_key) == "Walter"
     assert not people.member_name(riverbend.node.connection, wrong), "a contested key takes no account"

@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 
 import node.web
 from node import examining, finding, sheets
-from node.actions import lost
+from node.actions import contests, lost
 from node.web import languages
 from protocol.errors import CODES
 from tests.web.conftest import PASSPHRASE, post
@@ -28,7 +28,13 @@ Message = str | tuple[str, ...]  # a tuple where there is a plural
 def said() -> set[Message]:
     """Every English text of templates and handlers, and the sentence of every fault that a page may show."""
     found: set[Message] = {listed.sentence for listed in CODES.values() if "page" in listed.seen}
-    found |= {*sheets.SENTENCES, *finding.SENTENCES, *lost.SENTENCES, *examining.SENTENCES}
+    found |= {
+        *sheets.SENTENCES,
+        *finding.SENTENCES,
+        *lost.SENTENCES,
+        *contests.SENTENCES,
+        *examining.SENTENCES,
+    }
     for _, _, message, _, _ in extract_from_dir(
         WEB,
         method_map=[("**.py", "python"), ("templates/**.html", "jinja2")],
