@@ -121,6 +121,7 @@ NOTICES = {
     "welcome": phrase("Welcome. You are in."),
     "welcome_back": phrase("Welcome back. Your new passphrase works from now on."),
     "contested": phrase("Contested. Everybody in the coalition sees it."),
+    "reissue_agreed": phrase("Agreed. The new key counts."),
     "said_again": phrase("Said again. Now another neighborhood that votes is asked."),
     "signed_anew": phrase("Signed anew."),
     "dropped": phrase("Dropped."),

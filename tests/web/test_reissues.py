@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 from node.app import Node
+from node.store import neighbors
+from protocol.kinds.roster import Epoch
+from tests.protocol.helpers import Coalition, Neighborhood
 from tests.web.conftest import PASSPHRASE, post
 from tests.web.reader import Neighbor, Person
 
@@ -187,3 +190,25 @@ async def test_only_coordinators_make_codes_and_not_for_themselves(ines: Person,
     assert len(links) == 1, "none for herself"
     assert (await walter.open(links[0])).status == 403
     assert "Nobody has needed a new passphrase so far." in (await walter.open("/reissues")).text
+
+
+async def test_agreeing_to_another_neighborhoods_new_key_counts_at_once(ines: Person, node: Node) -> None:
+    oak = Neighborhood("Oak")
+    bea, again = oak.member("Bea"), oak.member("Bea, second key")
+    region = Coalition("Region", oak)
+    heads = [[oak.id, oak.chain().head], [node.home, node.records.known.chains[node.home].head]]
+    both = Epoch(previous=region.charter.id, voters=[oak.id, node.home], keys=heads)
+    epoch = oak.say("epoch", region.scope, both.body(), days=None)
+    contest = bea.contest(bea, again, region.scope)
+    steps = oak.succession(bea, again, region.scope), oak.succession(bea, again, region.scope, [contest])
+    with node.records.transaction():
+        neighbors.set_coalition(node.connection, region.id, "joined", name="Region", agreement="")
+        neighbors.set_neighbor(node.connection, oak.id, "linked", name="Oak")
+        node.records.known_changed()
+    said = [oak.inception, region.charter, epoch, region.assent(oak, epoch), contest, *steps]
+    assert [node.records.add(record.message).outcome for record in said] == ["new"] * len(said)
+    assert "Contested" in (await ines.open("/reissues")).text
+    await ines.press("Agree to it")
+    assert "Agreed. The new key counts." in ines.page.text and "half" not in ines.page.text
+    assert "Contested, then agreed with another neighborhood" in ines.page.text
+    assert node.records.accounts.account(oak.id, again.key)[1] == bea.key

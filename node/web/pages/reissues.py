@@ -93,7 +93,7 @@ async def do_say_again(request: web.Request) -> web.Response:
 @routes.post(_STEP + "/assent")
 async def do_assent(request: web.Request) -> web.Response:
     accounts.assent(request.app[NODE], session_of(request), *_step(request))
-    return render.go("/reissues", "assented")
+    return render.go("/reissues", "reissue_agreed")
 
 
 @routes.get("/profile/key")
