@@ -20,6 +20,7 @@ from node import keys as node_keys
 from node.actions import restore, restored
 from node.actions.standings import keep_cards, keep_standings
 from node.forgetting import forget_now
+from node.pair_room import PairRoom
 from node.settings import Settings
 from node.store import settings as local_settings
 from node.store.database import DATABASE_NAME, lock_folder, open_database
@@ -45,6 +46,7 @@ class Came:
     skipped: int
     left_out: int  # batches
     waiting: int
+    no_room: int = 0  # records for which a pair set had no room
 
 
 class Node:
@@ -79,10 +81,12 @@ class Node:
         self.records.now = self.stamp
         self.records.on_new = self._new
         self.records.on_own_version = lambda record: restored.met(self, record)
+        self.pair_room = PairRoom(self)
         self.on_new: list[Callable[[list[Record]], None]] = []
         self.sessions: dict[str, Any] = {}
         self.tries = Tries()
         self.discovery_note = ""
+        self.disk_note = ""  # why nothing of what neighbors send is taken in
         self.mdns_host = ""  # the name that discovery announces; "" before it does
         self.backing_up = False
         self.carrying: Any = None  # the last file that was carried: node/carrying.py

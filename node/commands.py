@@ -103,6 +103,7 @@ def status(node: Node) -> dict[str, Any]:
         "came": [],
         "discovery_note": node.discovery_note,
         "clock_note": node.clock_note,
+        "disk_note": node.disk_note,
         "last_backup": plain(backups.state(node)),
     }
     if node.is_set_up:

@@ -31,7 +31,7 @@ def recover_status(node: Node) -> dict[str, Any]:
     """Which sheets there are, and what of ours waits under an earlier key."""
     found: dict[str, Any] = plain(recovery.policy(node))
     found |= {"rest": plain(recovery.rest(node)), "key_is_current": node.key_is_current}
-    return found | {"keys_unproven": restored.keys_unproven(node)}
+    return found | {"keys_unproven": restored.keys_unproven(node), "held_back": recovery.held_back(node)}
 
 
 @command
@@ -58,6 +58,13 @@ async def recover_sheets(
     places = [f"{one.name}: {address}" for one in reachable(node) for address in one.addresses]
     codes = [code_text(one.words, one.number, one.count, f"{own.name} ({own.words})", places) for one in made]
     return {"sheets": plain(made), "six_words": own.words, "neighbors": places, "codes": codes}
+
+
+@command
+async def recover_unheard(node: Node, *, who: str, passphrase: str) -> dict[str, Any]:
+    """Sign anew what waits, after a restore, for a neighbor's node: a person says that none will be heard."""
+    async with signed_in(node, who, passphrase) as session:
+        return {"signed": recovery.sign_held_back(node, session)}
 
 
 @command

@@ -65,3 +65,15 @@ async def member_settle(node: Node, *, who: str, passphrase: str, new: str) -> d
         else:
             raise OurFault("no_longer_possible")
         return {"name": one.name, "state": _step(accounts.all_reissues(node, session), new).state}
+
+
+@command
+async def member_take_back(node: Node, *, who: str, passphrase: str, new: str, sure: bool) -> dict[str, Any]:
+    """Give way to a contest of a key of our own. Unless `sure`, only say whose it is."""
+    async with signed_in(node, who, passphrase) as session:
+        one = _step(accounts.all_reissues(node, session), new)
+        if not one.can_take_back:
+            raise OurFault("no_longer_possible")
+        if sure:
+            accounts.take_back(node, session, one.old, one.new)
+        return {"id": one.new.hex(), "name": one.name, "taken_back": sure}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FACTS = {
+    "disk": "%(note)s",
     "container": "This node runs in a container.",
     "heard": "A question to the whole network was heard at %(places)s.",
     "not_heard": "A question to the whole network was not heard at %(places)s (%(why)s).",
@@ -32,6 +33,8 @@ FACTS = {
     "clock_off": "%(day)s by this clock, but other nodes say %(told)s (%(count)s heard).",
     "clock_unset": "%(day)s by this clock, which is before this program was made.",
     "clock_behind": "%(day)s by this clock, but the newest record here was made on %(told)s.",
+    "no_room": "What it shares with this neighborhood alone has filled its room here (%(size)s MB); "
+    "%(count)s records wait there.",
     "linked": "Connected now.",
     "not_linked": "Not connected; last heard %(heard)s.",
     "never_linked": "Not connected, and never heard so far.",
@@ -42,6 +45,7 @@ FACTS = {
 }
 
 ADVICE = {
+    "disk": "Make room on the disk, or replace it; what was not taken in comes by itself within a minute.",
     "container": "Give the container the network of the machine (docker run --network host): otherwise nodes "
     "nearby are not found, and addresses have to be typed.",
     "not_heard": "A firewall on this machine drops UDP port 5353: allow it (sudo ufw allow 5353/udp), or "
@@ -60,11 +64,14 @@ ADVICE = {
     "name_nowhere": "Correct the name where it is registered, or take it out of BARNRAISE_HOSTS.",
     "clock_off": "Set the clock of this machine: sudo timedatectl set-ntp true, or sudo date -s with the "
     "right time.",
+    "no_room": "Nothing is lost: there is more room each day. If promises and hours between you are not that "
+    "many, talk to them: their node may be in wrong hands.",
     "not_linked": "Ask whether that node is running. “barnraise doctor --peer ADDRESS” says how far a call "
     "comes.",
 }
 
 NAMES = {
+    "disk": "What neighbors send",
     "container": "Container",
     "multicast": "Multicast",
     "discovery": "Announcing",
@@ -73,6 +80,7 @@ NAMES = {
     "hosts": "Names of the page",
     "clock": "Clock",
     "link": "Link with %(neighborhood)s",
+    "room": "Room for %(neighborhood)s",
 }
 
 SENTENCES = tuple(dict.fromkeys([*FACTS.values(), *ADVICE.values(), *NAMES.values()]))

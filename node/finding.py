@@ -8,6 +8,7 @@ one recovery key, which it holds already if it can answer, and nothing else.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from node.keys import new_node_keys, new_recovery_words, recovery_seed
 from node.links import INTRODUCTION_DAYS, current_key
 from protocol import introduction
 from protocol.errors import Fault, OurFault, TheirFault, WorldFault
-from protocol.kinds.keys import Inception, KeyChain, RecoveryPolicy, recovery_hash
+from protocol.kinds.keys import CHAIN_LENGTH_MAX, Inception, KeyChain, RecoveryPolicy, recovery_hash
 from protocol.record import Draft, Record
 from protocol.scopes import KEYS_SCOPE
 from protocol.signing import public_key
@@ -120,16 +121,24 @@ def stranger_hello(node: Node) -> bytes:
     return frames.write_frame(frames.HELLO, hello)
 
 
+def after(record: bytes) -> bytes:
+    """What names the key records that follow this one, to who has just given it."""
+    return hashlib.sha256(record).digest()
+
+
 async def _ask(node: Node, link: Link, sheet: bytes) -> tuple[str, list[bytes]]:
     link.put(stranger_hello(node))
     link.put(frames.write_frame(frames.KEYS_WANTED, sheet))
-    name = ""
+    name, records = "", []
     async for data in link:
         kind, fields = frames.read_frame(data)
         if kind == frames.HELLO:
             name = fields[0][5]
         elif kind == frames.KEYS_GIVEN:
-            return name, fields[0]
+            records += fields[0]
+            if not frames.may_be_more(fields[0]) or len(records) >= CHAIN_LENGTH_MAX:
+                return name, records[:CHAIN_LENGTH_MAX]
+            link.put(frames.write_frame(frames.KEYS_WANTED, after(fields[0][-1])))
     raise TheirFault(link.code) if link.code in ("too_fast", "too_many_links") else WorldFault("unreachable")
 
 

@@ -104,6 +104,7 @@ class Links:
             psk_of=lambda invite_id: neighbors.invite_psk(node.connection, invite_id, node.now()),
             tap=tap,
         )
+        self._keeper = Keeper(node.records, None if node.memory else node.settings.data / DATABASE_NAME)
         self.runner = make_runner(
             Engine(self.port, chance),
             end,
@@ -113,7 +114,7 @@ class Links:
             on_joined=self._joined,
             on_called=self._called,
             on_tick=self._tick,
-            keeper=Keeper(node.records, None if node.memory else node.settings.data / DATABASE_NAME),
+            keeper=self._keeper,
             clock=clock,
         )
         self.discovery: Discovery | None = None
@@ -179,9 +180,10 @@ class Links:
 
     def _came(self) -> list[Came]:
         engine = self.runner.engine
+        no_room = self.node.pair_room.waiting
         waiting = {session.peer: engine.intake.waiting(link) for link, session in engine.sessions.items()}
         return [
-            Came(home, peer.received, peer.skipped, peer.left_out, waiting.get(home, 0))
+            Came(home, peer.received, peer.skipped, peer.left_out, waiting.get(home, 0), no_room.get(home, 0))
             for home, peer in sorted(engine.intake.peers.items())
         ]
 
@@ -189,7 +191,6 @@ class Links:
 
     def _introduce(self) -> bytes:
         node = self.node
-        own = node.records.of_home(node.home, "inception") + node.records.of_home(node.home, "rotation")
         keys = node.node_keys
         return introduction.build(
             keys.seed,
@@ -197,7 +198,9 @@ class Links:
             keys.public,
             noise_public_key(keys.noise_private),
             node.today() + (INTRODUCTION_UNSET_DAYS if node.clock_unset else INTRODUCTION_DAYS),
-            [record.message for record in own],
+            recovery.newest_key_records(
+                node, introduction.KEY_RECORDS_MAX, introduction.KEY_RECORDS_SIZE_BYTES_MAX
+            ),
         )
 
     def _introduced(self, home: bytes, key_records: tuple[bytes, ...]) -> None:
@@ -328,6 +331,7 @@ class Links:
 
     def _tick(self, now: float) -> None:
         self.port.watch_clock(now)
+        self.node.disk_note = self._keeper.note
         try:
             self.parcels.tick(now)
         except Exception:

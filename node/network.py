@@ -48,9 +48,12 @@ async def examine(node: Node, links: Links | None) -> list[Finding]:
         found += announcing(node, links)
     found.append(await own_page(node, interfaces))
     found += await hosts(node, interfaces)
+    if node.disk_note:
+        found.append(Finding("disk", "disk", "disk", {"note": node.disk_note}))
     found.append(clock(node, links))
     if node.is_set_up:
         found += every_link(node, links, interfaces)
+        found += rooms(node)
     return found
 
 
@@ -230,6 +233,22 @@ def clock(node: Node, links: Links | None) -> Finding:
 
 def _day(seconds: int) -> str:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%d")
+
+
+# room
+
+
+def rooms(node: Node) -> Iterator[Finding]:
+    """Neighborhoods whose pair set has filled its room here."""
+    from node.actions.names import neighborhood_name
+
+    for home, count in sorted(node.pair_room.waiting.items()):
+        values = {
+            "neighborhood": neighborhood_name(node, home),
+            "size": str(node.pair_room.limit_bytes(home) // 2**20),
+            "count": str(count),
+        }
+        yield Finding("room", "no_room", "no_room", values)
 
 
 # links

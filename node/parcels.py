@@ -179,7 +179,7 @@ class Parcels:
             log.info("a parcel from %s was wrapped by another", record.home.hex()[:8])
             return
         with node.records.transaction():
-            outcomes = [node.records.add(message).outcome for message in parcel.records]
+            outcomes = [node.pair_room.add(message).outcome for message in parcel.records]
         if record.created < self._newest.get(parcel.sender, 0):
             return  # by now the sender holds more: its fingerprints of then say nothing
         self._newest[parcel.sender] = record.created

@@ -122,7 +122,7 @@ async def _greet(node: Node, address: str, url: str) -> list[Step]:
         try:
             link = await dial(session, address, nobody(node))
         except Fault as fault:
-            return [*steps, Step("greeting", False, f"{fault.sentence} ({fault.code})")]
+            return [*steps, Step("greeting", False, f"{fault.sentence} ({fault.reason})")]
         try:
             return [*steps, *await _talk(node, link)]
         finally:
@@ -147,7 +147,7 @@ async def _talk(node: Node, link: Link) -> list[Step]:
     except TimeoutError:
         pass
     except Fault as fault:
-        return [Step("greeting", False, f"{fault.sentence} ({fault.code})")]
+        return [Step("greeting", False, f"{fault.sentence} ({fault.reason})")]
     if not name and blinds is None:
         return [Step("greeting", False, f"It greets, but ends the link: {link.code or 'no reason given'}.")]
     said = f"{known or name or 'a neighborhood'}, six words: {keys.six_words(home)}"

@@ -7,15 +7,15 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from node import VERSION
-from node.actions import lost, recovery, restored
+from node.actions import recovery, restored
 from node.actions.neighborhoods import sponsor
 from node.actions.reach import addresses_by_home
 from node.store import aside, neighbors
+from node.store.known import DISPUTED_DAY
 from node.store.records import Outcome
 from node.store.sets import set_of
 from node.views import posts
 from protocol.errors import Fault, TheirFault
-from protocol.introduction import KEY_RECORDS_MAX
 from protocol.judge import Checked
 from protocol.kinds.roster import Charter
 from protocol.kinds.table import KINDS
@@ -24,7 +24,7 @@ from protocol.scopes import EPOCH_2020_S
 from sync.days import Days
 from sync.frames import RECORDS_MAX, RECORDS_SIZE_MAX_BYTES
 from sync.index import RangeIndex
-from sync.port import Taken
+from sync.port import Point, Taken
 from sync.sets import SetKey
 from sync.sketch import Sketch
 
@@ -138,16 +138,33 @@ class StorePort:
 
     def add(self, messages: Sequence[bytes], home: bytes) -> Taken:
         with self.node.records.transaction():
-            added = [self.node.records.add(message) for message in messages]
+            added = [self.node.pair_room.add(message) for message in messages]
         return _taken([one.outcome for one in added], [one.record for one in added])
 
     def take(self, records: Sequence[Record], home: bytes, checked: Checked) -> Taken:
-        return _taken(self.node.records.take(records, checked), records)
+        room = self.node.pair_room
+        fits = [room.claim(record) for record in records]
+        taken = iter(
+            self.node.records.take([r for r, fit in zip(records, fits, strict=True) if fit], checked)
+        )
+        outcomes = [next(taken) if fit else "not_now" for fit in fits]
+        for record, fit, outcome in zip(records, fits, outcomes, strict=True):
+            if fit and outcome != "new":
+                room.release(record)
+        return _taken(outcomes, records)
+
+    def stream_point(self, key: SetKey) -> Point | None:
+        time, _, record_id = self.node.setting(_streamed(key)).partition(" ")
+        return (int(time), bytes.fromhex(record_id)) if record_id else None
+
+    def keep_stream_point(self, key: SetKey, point: Point | None) -> None:
+        with self.node.records.transaction(durable=False):  # it may not reach the disk before the records do
+            self.node.set_setting(_streamed(key), f"{point[0]} {point[1].hex()}" if point else "")
 
     # what was signed with an earlier key
 
     def wants_aside(self, key: SetKey, home: bytes) -> bool:
-        return bool(self.node.setting("came_back")) and not self.node.setting(lost.aside_came(key, home))
+        return restored.wants_aside(self.node, key, home)
 
     def aside(self, key: SetKey, home: bytes, after: int) -> tuple[list[bytes], int]:
         scope = self.node.records.indexes.scope(key)
@@ -163,17 +180,20 @@ class StorePort:
         return messages, 0
 
     def aside_came(self, key: SetKey, home: bytes) -> None:
-        self.node.set_setting(lost.aside_came(key, home), "1")
-        recovery.sign_all_anew(self.node)
+        recovery.all_given(self.node, key, home)
 
     def keys_of_sheet(self, named: bytes) -> list[bytes]:
         for chain in self.node.records.known.chains.values():
             if named in chain.steps[-1].recovery.hashes:
                 held = [self.node.records.message(step.record_id) for step in chain.steps]
-                return [message for message in held if message is not None][:KEY_RECORDS_MAX]
+                return [message for message in held if message is not None]
         return []
 
     def in_step(self, key: SetKey, home: bytes) -> None:
+        if self.node.setting(_streamed(key)):  # by whatever way the rest came
+            self.keep_stream_point(key, None)
+        if key[0] != "roster":
+            restored.set_equal(self.node, key, home)
         if key[0] == "pair":
             self.node.pair_in_step(home)
         elif key[0] == "roster":
@@ -333,6 +353,20 @@ class StorePort:
         before_build = self.node.clock_before_build()
         self.node.day_offset = self.days.offset(clock_set=not before_build)
         self.node.clock_unset = before_build or self.days.clock_unset()
+        disputed_by = 0 if before_build else self.days.disputed_by()
+        self._heed_dispute(self.node.own_clock_day() - disputed_by if disputed_by else None)
+
+    def _heed_dispute(self, day: int | None) -> None:
+        """While nobody can tell whose clock is right, nothing is over that is not over by the earlier one.
+
+        What the two compare is all that neither holds to be over; and without the cards of others, a node
+        whose own clock is ahead would never find a third that could tell.
+        """
+        said = "" if day is None else str(day)
+        if said != self.node.setting(DISPUTED_DAY):
+            with self.node.records.transaction():
+                self.node.set_setting(DISPUTED_DAY, said)
+                self.node.records.known_changed()
 
     def watch_clock(self, steady_s: float) -> None:
         """Notice that our own clock was set while we run, against one that never is.
@@ -354,6 +388,10 @@ def _taken(outcomes: Sequence[Outcome], records: Sequence[Record | None]) -> Tak
         if outcome not in ("new", "never") and record is not None
     ]
     return Taken(outcomes.count("new"), outcomes.count("never"), tuple(others))
+
+
+def _streamed(key: SetKey) -> str:
+    return f"streamed {key[0]} {key[1].hex()}"
 
 
 def _charter_shown(coalition: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import os
 import signal
@@ -186,6 +187,8 @@ async def serve(settings: Settings, on_ready: Callable[[Served], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     served = await server.start()
+    gc.collect()
+    gc.freeze()  # what is there by now stays: looking through it again would hold up the page for 50 ms
     try:
         on_ready(served)
         await stopping.wait()

@@ -72,7 +72,7 @@ def encode(value: Value, depth: int = DEPTH_MAX) -> bytes:
 def decode(data: bytes, size_max: int) -> Value:
     """The value whose one encoding is `data`, of at most `size_max` bytes. Raises TheirFault."""
     if len(data) > size_max:
-        raise TheirFault("too_long")
+        raise TheirFault("too_long", limit=f"SIZE_MAX {size_max}")
     value, end = _item(data, 0, len(data), DEPTH_MAX, [ITEMS_MAX])
     if end != len(data):
         raise TheirFault("trailing_bytes")
@@ -114,7 +114,7 @@ def _item(data: bytes, at: int, end: int, depth: int, room: list[int]) -> tuple[
         return -1 - argument, at
     if major == 4:
         if depth == 0:
-            raise TheirFault("too_deep")
+            raise TheirFault("too_deep", limit=f"DEPTH_MAX {DEPTH_MAX}")
         if argument > end - at:
             raise TheirFault("truncated")
         _take(room, argument)
@@ -129,7 +129,7 @@ def _item(data: bytes, at: int, end: int, depth: int, room: list[int]) -> tuple[
         return items, at
     if major == 5:
         if depth == 0:
-            raise TheirFault("too_deep")
+            raise TheirFault("too_deep", limit=f"DEPTH_MAX {DEPTH_MAX}")
         if argument * 2 > end - at:
             raise TheirFault("truncated")
         _take(room, argument * 2)
@@ -183,4 +183,4 @@ def _item(data: bytes, at: int, end: int, depth: int, room: list[int]) -> tuple[
 def _take(room: list[int], items: int) -> None:
     room[0] -= items
     if room[0] < 0:
-        raise TheirFault("too_long")
+        raise TheirFault("too_long", limit=f"ITEMS_MAX {ITEMS_MAX}")

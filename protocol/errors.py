@@ -10,7 +10,7 @@ something, what. `CODES` below is the whole list. It says of each code what it i
 may be raised, and where it is seen:
 
     log     stays in this program, as the verdict on a record or in the log
-    link    a peer is told the code, and nothing else, as the reason of a close (docs/sync.md)
+    link    a peer is told the code, and the limit that it passed, as the reason of a close (docs/sync.md)
     page    a member reads the sentence, translated; `/api/` and `--json` give code and sentence
     cli     as page, but on the command line alone
 
@@ -210,16 +210,25 @@ CLOSE_CODES = frozenset(code for code, listed in CODES.items() if "link" in list
 
 
 class Fault(Exception):
-    """Something refused on purpose, with a stable `code` and a plain `sentence`."""
+    """Something refused on purpose, with a stable `code` and a plain `sentence`.
+
+    `limit`: the name and value of the bound that was passed, "RECORDS_MAX 200", where there is one.
+    """
 
     whose: ClassVar[str] = ""
 
-    def __init__(self, code: str, sentence: str | None = None) -> None:
+    def __init__(self, code: str, sentence: str | None = None, *, limit: str = "") -> None:
         if self.whose not in CODES[code].whose:
             raise TypeError(f"{code} is not listed for {type(self).__name__}")
         self.code = code
         self.sentence = sentence or CODES[code].sentence
-        super().__init__(f"{code}: {self.sentence}")
+        self.limit = limit
+        super().__init__(f"{code}: {self.sentence}" + (f" ({limit})" if limit else ""))
+
+    @property
+    def reason(self) -> str:
+        """What a peer is told, and the log: the code, with the limit if there is one."""
+        return with_limit(self.code, self.limit)
 
 
 class OurFault(Fault):
@@ -238,6 +247,11 @@ class WorldFault(Fault):
     """Nobody's fault: the machine, the network or another program."""
 
     whose = "world"
+
+
+def with_limit(code: str, limit: str) -> str:
+    """Code and limit as one text."""
+    return f"{code} {limit}".rstrip()
 
 
 def ours(code: str) -> Fault:

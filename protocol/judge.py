@@ -40,8 +40,10 @@ class Judgement:
 class Known:
     """What the judge may look at besides the record.
 
-    `wanted` are the homes whose keys we need, `followed` the coalitions that we are in or were offered;
-    `policies` holds the recovery policy that each key record held sets, by (home, record id).
+    `today` is the day by which records are over: while nobody can tell whose clock is right, the earlier
+    one, and ours is `ahead_days` later. `wanted` are the homes whose keys we need, `followed` the coalitions
+    that we are in or were offered; `policies` holds the recovery policy that each key record held sets, by
+    (home, record id).
     """
 
     own_home: bytes
@@ -51,6 +53,7 @@ class Known:
     wanted: frozenset[bytes] = frozenset()
     policies: Mapping[tuple[bytes, bytes], RecoveryPolicy] = field(default_factory=dict)
     followed: frozenset[bytes] = frozenset()
+    ahead_days: int = 0
 
 
 def check_ahead(records: Iterable[Record], known: Known) -> Checked:
@@ -80,7 +83,7 @@ def judge(record: Record, known: Known, checked: Checked = frozenset()) -> Judge
     if not record.by_home and not _signed_by(record, 0, record.author, checked):
         return Judgement("never", "bad_signature")
     if record.kind == "contest":  # said against the home, if need be: its keys have no part in it
-        code = _scope_code(record, known) or _day_code(record, known.today)
+        code = _scope_code(record, known) or _day_code(record, known)
         return Judgement("not_now", code) if code else Judgement("in")
     chain = known.chains.get(record.home)
     if chain is None:
@@ -97,7 +100,7 @@ def judge(record: Record, known: Known, checked: Checked = frozenset()) -> Judge
         keys = [step.node_key for step in chain.every if signed_by(record, -1, step.node_key)]
     if not keys:
         return Judgement("not_now", "unknown_key")
-    code = _scope_code(record, known) or _day_code(record, known.today)
+    code = _scope_code(record, known) or _day_code(record, known)
     if not code and keys[-1] != chain.current and not outlives_its_key(record):
         code = "old_key"
     return Judgement("not_now", code, keys[-1]) if code else Judgement("in", "", keys[-1])
@@ -193,7 +196,7 @@ def _scope_code(record: Record, known: Known) -> str:
     return "" if record.home in allowed else "not_a_member"
 
 
-def _day_code(record: Record, today: int) -> str:
+def _day_code(record: Record, known: Known) -> str:
     """Whether a record's days have come and are not over. Keys and rosters hang on nobody's clock:
 
     their sets are compared whole, so what one wrong clock lets in must be let in by all.
@@ -201,9 +204,9 @@ def _day_code(record: Record, today: int) -> str:
     kind = KINDS.get(record.kind)
     if kind is not None and kind.group in ("keys", "roster"):
         return ""
-    if day_of(record.created) > today + 1:
+    if day_of(record.created) > known.today + known.ahead_days + 1:
         return "not_yet"
-    if record.expires is not None and record.expires <= today:
+    if record.expires is not None and record.expires <= known.today:
         return "expired"
     return ""
 

@@ -135,7 +135,7 @@ class Channel:
     def open(self, message: bytes) -> bytes:
         """The frame in `message`. Raises TheirFault; the channel is of no use after that."""
         if len(message) > MESSAGE_SIZE_BYTES_MAX:
-            raise TheirFault("frame_too_long")
+            raise TheirFault("frame_too_long", limit=f"MESSAGE_SIZE_BYTES_MAX {MESSAGE_SIZE_BYTES_MAX}")
         return self._noise.open(message)
 
 
@@ -187,8 +187,10 @@ class Handshake:
         as soon as they arrive, so that an initiator can check them before it sends its own.
         """
         step, self._next = self._next, None
-        if step is None or len(message) > MESSAGE_SIZE_BYTES_MAX:
+        if step is None:
             raise TheirFault("bad_handshake")
+        if len(message) > MESSAGE_SIZE_BYTES_MAX:
+            raise TheirFault("bad_handshake", limit=f"MESSAGE_SIZE_BYTES_MAX {MESSAGE_SIZE_BYTES_MAX}")
         return step(message)
 
     @property

@@ -39,11 +39,20 @@ class Days:
 
     def disputed(self) -> bool:
         """Whether as many say another day as say ours: with one peer nobody can tell who is wrong."""
+        return self._dispute() is not None
+
+    def disputed_by(self) -> int:
+        """In a dispute, by how many days the earlier of the two lies before ours; else 0."""
+        return max(0, -(self._dispute() or 0))
+
+    def _dispute(self) -> int | None:
         ordered = sorted([0, *self.differences.values()])
         middle = len(ordered) // 2
-        return len(ordered) % 2 == 0 and ordered[middle] - ordered[middle - 1] > 1
+        apart = len(ordered) % 2 == 0 and ordered[middle] - ordered[middle - 1] > 1
+        return ordered[middle - 1] if apart else None
 
     def clock_unset(self) -> bool:
-        """Whether our clock is more than a day off the median of at least two peers."""
+        """Whether our clock is more than a day off the median of at least two peers: of two, the nearer."""
         theirs = sorted(self.differences.values())
-        return len(theirs) >= 2 and abs(theirs[len(theirs) // 2]) > 1
+        middle = len(theirs) // 2
+        return len(theirs) >= 2 and min(map(abs, theirs[(len(theirs) - 1) // 2 : middle + 1])) > 1

@@ -13,7 +13,8 @@ only says "somebody at this address claims to be that neighborhood"; the key dec
   again when the kernel says that something changed, and every RECHECK_S; after a change, discovery is
   opened anew and announces again.
 - Is the host name another machine's already, ours becomes `barnraise-XXXX-2.local.`, and so on. Of two nodes
-  that announce one name at the same time, the lower id keeps it. `host` is the name in use.
+  that announce one name at the same time, the lower id keeps it; to what is no node we give way also later.
+  `host` is the name in use.
 - Where it cannot work, `note` says why in a plain sentence, and typed addresses work as ever.
 """
 
@@ -32,6 +33,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 from protocol.errors import SENTENCES
 from sync.addresses import Interface, up_interfaces
+from sync.namesakes import Ear, said_by_others
 from sync.netlink import Netlink, listen
 from sync.sightings import SERVICE_TYPE, Sighting, host_label, instance_label, rank, read
 
@@ -40,7 +42,7 @@ RESOLVING_MAX = 8  # names being asked about at the same time
 RESOLVE_TIMEOUT_MS = 3000
 RECHECK_S = 30.0
 FLUSH_S = 1.5  # what an announcement replaces stays in memory for a second (RFC 6762 section 10.2)
-HOST_PROBE_MS = 750  # RFC 6762 section 8.1 asks three times within this
+HOST_PROBE_MS = 2000  # who has just announced a name does not repeat it for a second (RFC 6762 section 6)
 HOSTS_MAX = 9  # barnraise-XXXX-2 and so on
 
 _NO_INTERFACE = "No network is connected on which neighbors could be found. Type their address instead."
@@ -90,6 +92,7 @@ class Discovery:
         self._kernel: Netlink | None = None
         self._host_number = 1
         self._renaming: asyncio.Task[None] | None = None
+        self._suspecting: asyncio.Task[None] | None = None  # whether another machine goes by our name
 
     async def start(self) -> None:
         """Begins to listen and announce; if that cannot be, `note` says why. Returns without waiting."""
@@ -105,9 +108,10 @@ class Discovery:
             await asyncio.wait([self._watcher])
         if self._kernel is not None:
             self._kernel.close()
-        if self._renaming is not None:
-            self._renaming.cancel()
-            await asyncio.wait([self._renaming])
+        for task in (self._renaming, self._suspecting):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         async with self._lock:
             await self._close()
             self._known.clear()
@@ -246,6 +250,7 @@ class Discovery:
             self._info = info
             self.host = host.removesuffix(".")
             await (await opened.async_register_service(info, allow_name_change=True))
+            opened.zeroconf.async_add_listener(Ear(host, lambda: self._suspect(opened)), None)
         except (OSError, zeroconf.Error) as error:
             self.note = f"{SENTENCES['no_multicast']} ({error})"
 
@@ -253,7 +258,7 @@ class Discovery:
         """The first of our host names for which no other machine answers; of nine, the last in any case."""
         own = {ipaddress.ip_address(each) for each in self._own_addresses()}
         while True:
-            host = f"{host_label(self._home, self._host_number)}.local."
+            host = self._wanted_host()
             asked = AddressResolver(host)
             await asked.async_request(opened.zeroconf, HOST_PROBE_MS, DNSQuestionType.QM)
             answered = {ipaddress.ip_address(each) for each in asked.parsed_addresses(IPVersion.All)}
@@ -261,16 +266,40 @@ class Discovery:
                 return host
             self._host_number += 1
 
+    def _wanted_host(self) -> str:
+        """The name that we announce, or will once it was asked for."""
+        return f"{host_label(self._home, self._host_number)}.local."
+
+    def _goes_by_our_name(self, sighting: Sighting | None) -> bool:
+        return sighting is not None and f"{sighting.host.lower()}." == self._wanted_host()
+
     def _meet_namesake(self, sighting: Sighting) -> None:
         """Another node that goes by our host name: the lower id keeps it, we take the next one."""
-        same = sighting.host.lower() == self.host.lower()
-        if same and sighting.home < self._home and self._host_number < HOSTS_MAX:
+        if self._goes_by_our_name(sighting) and sighting.home < self._home:
+            self._take_next_name()
+
+    def _take_next_name(self) -> None:
+        if self._host_number < HOSTS_MAX:
             self._host_number += 1
             self._renaming = asyncio.create_task(self._give_way())
 
     async def _give_way(self) -> None:
         async with self._lock:
             await self._announce_anew()
+
+    def _suspect(self, opened: AsyncZeroconf) -> None:
+        """Somebody said an address for our host name."""
+        if self._suspecting is None or self._suspecting.done():
+            self._suspecting = asyncio.create_task(self._look_for_namesake(opened, self._wanted_host()))
+
+    async def _look_for_namesake(self, opened: AsyncZeroconf, host: str) -> None:
+        """RFC 6762 section 9. Nodes decide by their ids; with what turns out to be none, we give way."""
+        await asyncio.sleep(RESOLVE_TIMEOUT_MS / 1000)
+        if opened is not self._zeroconf or host != self._wanted_host():
+            return
+        foreign = said_by_others(opened.zeroconf, host, self._own_addresses())
+        if foreign and not any(self._goes_by_our_name(each) for each in self._known.values()):
+            self._take_next_name()
 
     async def _stop_announcing(self) -> None:
         if self._announcing is not None:

@@ -156,9 +156,9 @@ class Engine:
                 self._forget(link)
                 self._effects.append(Close(link, code))
             else:
-                self._close(link, code, now)
+                self._close(link, code, now, decision.limit)
         if decision.refused:
-            self._effects.append(Close(event.link, decision.refused))
+            self._effects.append(Close(event.link, decision.refused, decision.limit))
             return
         session = Session(
             port=self.port,
@@ -201,7 +201,7 @@ class Engine:
         try:
             self._send(event.link, session.receive(event.data, now))
         except TheirFault as fault:
-            self._close(event.link, fault.code, now)
+            self._close(event.link, fault.code, now, fault.limit)
             return
         if not greeted:
             self.peers.linked(session.peer)
@@ -220,10 +220,10 @@ class Engine:
         try:
             self._send(link, session.exchange.passing.take_turn(event.turn, now, event.checked))
         except TheirFault as fault:
-            self._close(link, fault.code, now)
+            self._close(link, fault.code, now, fault.limit)
 
-    def _close(self, link: LinkId, code: str, now: float) -> None:
-        self._effects.append(Close(link, code))
+    def _close(self, link: LinkId, code: str, now: float, limit: str = "") -> None:
+        self._effects.append(Close(link, code, limit))
         self._down(link, code, now)
 
     def _send(self, link: LinkId, out: list[bytes]) -> None:
@@ -251,7 +251,7 @@ class Engine:
             try:
                 self._send(link, session.look_again(now))
             except TheirFault as fault:
-                self._close(link, fault.code, now)
+                self._close(link, fault.code, now, fault.limit)
 
     def _end_replaced(self, now: float) -> None:
         """End links that were greeted with a key which has been replaced since: a thief may be at the end."""
@@ -265,7 +265,7 @@ class Engine:
             try:
                 self._send(link, session.tick(now))
             except TheirFault as fault:
-                self._close(link, fault.code, now)
+                self._close(link, fault.code, now, fault.limit)
             over = session.in_step or now - session.since > VISIT_MAX_S
             if over and self.peers.is_visit(session.peer):
                 self._close(link, "", now)

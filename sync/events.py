@@ -132,8 +132,11 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
+    """End a link. `limit`: name and value of the bound that was passed, where there is one."""
+
     link: LinkId
     code: str
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,7 +312,7 @@ class Exchange:
         wire = frames.set_on_wire(key)
         state.rounds += 1
         if state.rounds > ROUNDS_MAX:
-            raise TheirFault("bad_reconciliation")
+            raise TheirFault("bad_reconciliation", limit=f"ROUNDS_MAX {ROUNDS_MAX}")
         step = Reconciler(state.index, NEGENTROPY_FRAME_MAX_BYTES).reconcile(message)
         self.passing.queue(self.passing.worth_trying(step.have))
         out = self.passing.send(now)

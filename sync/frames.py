@@ -11,7 +11,7 @@ from typing import Any
 
 from protocol.encoding import decode, encode
 from protocol.errors import TheirFault
-from protocol.introduction import KEY_RECORDS_MAX, KEY_RECORDS_SIZE_BYTES_MAX
+from protocol.introduction import KEY_RECORD_SIZE_BYTES_MAX, KEY_RECORDS_MAX, KEY_RECORDS_SIZE_BYTES_MAX
 from sync.sets import SetKey
 
 FRAME_SIZE_MAX_BYTES = 65_519
@@ -82,9 +82,16 @@ def _hash(value: Any) -> bool:
     return type(value) is bytes and len(value) == 32
 
 
-def _hashes(count_max: int) -> Callable[[Any], bool]:
+def _within(name: str, most: int, count: int) -> bool:
+    """True. Raises TheirFault, naming the limit, where there are more: the other side can then keep to it."""
+    if count > most:
+        raise TheirFault("bad_frame", limit=f"{name} {most}")
+    return True
+
+
+def _hashes(name: str, most: int) -> Callable[[Any], bool]:
     return lambda value: (
-        type(value) is list and len(value) <= count_max and all(_hash(item) for item in value)
+        type(value) is list and _within(name, most, len(value)) and all(_hash(item) for item in value)
     )
 
 
@@ -97,7 +104,7 @@ def _number(value: Any) -> bool:
 
 
 def _text(value: Any) -> bool:
-    return type(value) is str and len(value) <= TEXT_MAX
+    return type(value) is str and _within("TEXT_MAX", TEXT_MAX, len(value))
 
 
 def _set(value: Any) -> bool:
@@ -119,24 +126,48 @@ def _point_or_end(value: Any) -> bool:
 def _asked_sets(value: Any) -> bool:
     return (
         type(value) is list
-        and len(value) <= SETS_MAX
+        and _within("SETS_MAX", SETS_MAX, len(value))
         and all(type(item) is bytes and len(item) in (17, 17 + SET_NAME_BYTES) for item in value)
     )
 
 
 def _answers(value: Any) -> bool:
-    return type(value) is list and len(value) <= SETS_MAX and all(_number(item) for item in value)
+    return (
+        type(value) is list
+        and _within("SETS_MAX", SETS_MAX, len(value))
+        and all(_number(item) for item in value)
+    )
 
 
 def _messages(value: Any) -> bool:
-    return type(value) is list and len(value) <= RECORDS_MAX and all(type(item) is bytes for item in value)
+    return (
+        type(value) is list
+        and _within("RECORDS_MAX", RECORDS_MAX, len(value))
+        and all(type(item) is bytes for item in value)
+    )
+
+
+def fitting_key_records(records: list[bytes]) -> list[bytes]:
+    """The first of these that one frame holds."""
+    given: list[bytes] = []
+    for record in records[:KEY_RECORDS_MAX]:
+        if sum(map(len, given)) + len(record) > KEY_RECORDS_SIZE_BYTES_MAX:
+            break
+        given.append(record)
+    return given
+
+
+def may_be_more(given: list[bytes]) -> bool:
+    """Whether an answer is so full that the next key record may not have fitted."""
+    room = KEY_RECORDS_SIZE_BYTES_MAX - sum(map(len, given))
+    return len(given) == KEY_RECORDS_MAX or room < KEY_RECORD_SIZE_BYTES_MAX
 
 
 def _key_records(value: Any) -> bool:
     return (
         _messages(value)
-        and len(value) <= KEY_RECORDS_MAX
-        and sum(map(len, value)) <= KEY_RECORDS_SIZE_BYTES_MAX
+        and _within("KEY_RECORDS_MAX", KEY_RECORDS_MAX, len(value))
+        and _within("KEY_RECORDS_SIZE_BYTES_MAX", KEY_RECORDS_SIZE_BYTES_MAX, sum(map(len, value)))
     )
 
 
@@ -163,7 +194,7 @@ def _limits(value: Any) -> bool:
 
 _SHAPES: dict[int, tuple[Callable[[Any], bool], ...]] = {
     HELLO: (_hello,),
-    COALITIONS: (_hashes(COALITIONS_MAX),),
+    COALITIONS: (_hashes("COALITIONS_MAX", COALITIONS_MAX),),
     COMPARE: (_set, _fingerprint),
     SAME: (_set,),
     DIFFERS: (_set,),
@@ -171,8 +202,8 @@ _SHAPES: dict[int, tuple[Callable[[Any], bool], ...]] = {
     RECONCILED: (_set, _bytes),
     RECORDS: (_number, _messages),
     TAKEN: (_number,),
-    HAVE: (_hashes(IDS_MAX),),
-    WANT: (_hashes(IDS_MAX),),
+    HAVE: (_hashes("IDS_MAX", IDS_MAX),),
+    WANT: (_hashes("IDS_MAX", IDS_MAX),),
     ASK: (_text, _text),
     OFFER: (_bytes, _hash),
     JOIN: (),
@@ -186,7 +217,7 @@ _SHAPES: dict[int, tuple[Callable[[Any], bool], ...]] = {
     SKETCH_WANTED: (_set, _number, _number, _bytes),
     SKETCH: (_set, _number, _bytes),
     PRUNE: (_set,),
-    GRAFT: (_hashes(IDS_MAX),),
+    GRAFT: (_hashes("IDS_MAX", IDS_MAX),),
     STREAM: (_set, _point),
     STREAMED: (_set, _number, _messages, _point_or_end),
     COMPARE_ALL: (_number, _asked_sets),
@@ -202,10 +233,10 @@ def write_frame(kind: int, *fields: Any) -> bytes:
 def read_frame(data: bytes) -> tuple[int, list[Any]]:
     """Type and fields of a frame. An unknown type is skipped by the session, so newer nodes may add some.
 
-    Raises TheirFault: the decoder's codes, "bad_frame", "frame_too_long".
+    Raises TheirFault: the decoder's codes, "bad_frame", "frame_too_long", with the limit that was passed.
     """
     if len(data) > FRAME_SIZE_MAX_BYTES:
-        raise TheirFault("frame_too_long")
+        raise TheirFault("frame_too_long", limit=f"FRAME_SIZE_MAX_BYTES {FRAME_SIZE_MAX_BYTES}")
     frame = decode(data, FRAME_SIZE_MAX_BYTES)
     if type(frame) is not list or not frame or not _number(frame[0]):
         raise TheirFault("bad_frame")

@@ -150,8 +150,8 @@ class Intake:
             del self.peers[next(iter(self.peers))]
         return found
 
-    def turn(self, now: float) -> Turn | None:
-        """The next records for the door, or None where nothing may go now."""
+    def turn(self, now: float, at_once: int = AT_ONCE_MAX) -> Turn | None:
+        """The next records for the door, `at_once` at most, or None where nothing may go now."""
         for number, link in list(self.links.items()):
             if link.not_before > now or not link.batches:
                 continue
@@ -161,7 +161,7 @@ class Intake:
             if others and (wait := link.peer.among_others.take(AMONG_OTHERS_MAX, now)) > 0:
                 link.not_before = now + wait
                 continue
-            most = AMONG_OTHERS_MAX if others else AT_ONCE_MAX
+            most = min(at_once, AMONG_OTHERS_MAX) if others else at_once
             for lane in link.lanes:
                 found = self._from_lane(lane, link.peer, most, now)
                 if found:

@@ -31,6 +31,7 @@ from sync.streaming import Streaming, Streams
 
 INLINE_MAX_BYTES = 2_048
 OUTBOX_MAX = 200_000  # ids that wait to be sent; beyond it they are dropped and the sets compared again
+GONE_AT_ONCE_MAX = 2_000  # ids in the outbox whose records have left the store, looked at in one go
 NEVER_MAX = 50  # records that can never be accepted, before the link is closed
 TRIES_MAX = 3  # for a difference that comparing shows again and again
 TRIED_MAX = 10_000  # differences remembered; the oldest leave
@@ -55,6 +56,7 @@ class Passing:
     prompt: bool = True  # nobody else takes turns for us
     aside: dict[SetKey, int] = field(default_factory=dict)  # from where we asked; -1: all has come
     tried: dict[bytes | int, int] = field(default_factory=dict)  # how often, by id or by item of a sketch
+    goes_on: bool = False  # there is more to be looked at in the outbox at once
     never: int = 0
     received: int = 0
 
@@ -84,7 +86,7 @@ class Passing:
 
     def next_due(self) -> float:
         """When `tick` has something to do."""
-        return min(self.credits.next_due(), self.branch.next_due())
+        return 0.0 if self.goes_on else min(self.credits.next_due(), self.branch.next_due())
 
     def queue(self, ids: Iterable[bytes]) -> None:
         """Send these records when there is room, urgent ones first."""
@@ -106,22 +108,30 @@ class Passing:
     def send(self, now: float) -> list[bytes]:
         """Batches from the outbox, as far as the other side has taken the earlier ones."""
         out = []
-        while (self.urgent or self.outbox) and (room := self.credits.room_bytes()):
+        gone = 0
+        full = False
+        while (self.urgent or self.outbox) and not full and gone < GONE_AT_ONCE_MAX:
+            room = self.credits.room_bytes()
+            if not room:
+                break
             messages: list[bytes] = []
             size = 0
             for record_id in list(islice(chain(self.urgent, self.outbox), self.credits.records_max)):
                 message = self.port.message(record_id)
-                if message is not None:
-                    if size + len(message) > room:
-                        break
+                if message is None:
+                    gone += 1
+                elif size + len(message) > room:
+                    full = not messages  # not even one: it waits for `taken`
+                    break
+                else:
                     messages.append(message)
                     size += len(message) + 3
                 self.urgent.pop(record_id, None)
                 self.outbox.pop(record_id, None)
-            if not messages:
-                break
-            number = self.credits.spend(size, now)
-            out.append(write_frame(frames.RECORDS, number, messages))
+            if messages:
+                number = self.credits.spend(size, now)
+                out.append(write_frame(frames.RECORDS, number, messages))
+        self.goes_on = gone >= GONE_AT_ONCE_MAX
         return out + self.streaming.send(now)
 
     def announce(self, records: Iterable[Record], now: float) -> list[bytes]:
@@ -265,7 +275,8 @@ class Passing:
         counts.received += taken.new
         counts.skipped += taken.never
         if self.never > NEVER_MAX:
-            raise TheirFault("bad_frame", f"Over {NEVER_MAX} records from the other side cannot be right.")
+            said = "Too many records from the other side can never be right."
+            raise TheirFault("bad_frame", said, limit=f"NEVER_MAX {NEVER_MAX}")
         if taken.new:
             self.tried.clear()
             self._confirm_pair([("pair", self.peer)], now)

@@ -32,10 +32,14 @@ class Newcomer:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`refused`: the code with which the newcomer is closed, or "". `ended`: links that make way for it."""
+    """`refused`: the code with which the newcomer is closed, or "". `ended`: links that make way for it.
+
+    `limit`: the bound that is the reason, if one is.
+    """
 
     refused: str = ""
     ended: tuple[tuple[int, str], ...] = ()
+    limit: str = ""
 
 
 def decide(
@@ -61,11 +65,14 @@ def decide(
         return Decision(ended=tuple(surplus))
     known = new.invited or port.knows(new.home)
     if not known and sum(not session.serves for session in sessions.values()) >= STRANGERS_MAX:
-        return Decision("too_many_links")
+        return Decision("too_many_links", limit=f"STRANGERS_MAX {STRANGERS_MAX}")
     if len(sessions) < LINKS_MAX:
         return Decision()
     leaves = _had_its_turn(sessions, can_be_called, now) if known else None
-    return Decision("too_many_links") if leaves is None else Decision(ended=((leaves, "too_many_links"),))
+    full = f"LINKS_MAX {LINKS_MAX}"
+    if leaves is None:
+        return Decision("too_many_links", limit=full)
+    return Decision(ended=((leaves, "too_many_links"),), limit=full)
 
 
 def _had_its_turn(

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from protocol.judge import Checked
 from protocol.record import Record
 from sync.index import RangeIndex
 from sync.sets import SetKey
 from sync.sketch import Sketch
+
+Point: TypeAlias = tuple[int, bytes]  # in the order of a set: created less 2020-01-01, and id
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,14 @@ class Port(Protocol):
 
     def take(self, records: Sequence[Record], home: bytes, checked: Checked) -> Taken:
         """The same for records that are parsed already; `checked`: signatures that were found right."""
+        ...
+
+    def stream_point(self, key: SetKey) -> Point | None:
+        """Up to where a set was streamed to us; None where it is not being streamed."""
+        ...
+
+    def keep_stream_point(self, key: SetKey, point: Point | None) -> None:
+        """Remember it, also after a restart, with the records that came so; None at the end."""
         ...
 
     def wants_aside(self, key: SetKey, home: bytes) -> bool:

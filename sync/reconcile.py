@@ -65,8 +65,8 @@ class Step:
     need: list[bytes]  # ids the other side holds that we lack
 
 
-def _bad() -> TheirFault:
-    return TheirFault("bad_reconciliation")
+def _bad(limit: str = "") -> TheirFault:
+    return TheirFault("bad_reconciliation", limit=limit)
 
 
 class _Reader:
@@ -100,7 +100,8 @@ class _Reader:
                 if value > TIMESTAMP_END:
                     raise _bad()
                 return value
-        raise _bad()
+        over = at == self._at + VARINT_BYTES_MAX
+        raise _bad(f"VARINT_BYTES_MAX {VARINT_BYTES_MAX}" if over else "")
 
     def take(self, size: int) -> bytes:
         at = self._at
@@ -264,7 +265,7 @@ class Reconciler:
             lower = upper
         else:
             if reader.more():
-                raise _bad()
+                raise _bad(f"RANGES_MAX {RANGES_MAX}")
         return out.message()
 
     def _split(

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from protocol.errors import Fault
+from protocol.errors import Fault, with_limit
 from sync import events
 from sync.addresses import client_session
 from sync.engine import Engine
@@ -99,7 +99,12 @@ class Runner:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("part of the links failed", exc_info=error)
 
     async def _keep_time(self) -> None:
         while True:
@@ -141,7 +146,8 @@ class Runner:
             link.close("internal")
         finally:
             self._links.pop(number, None)
-            log.info("link with %s ended: %s", link.peer.home.hex()[:8], link.code or "closed")
+            why = with_limit(link.code, link.limit) or "closed"
+            log.info("link with %s ended: %s", link.peer.home.hex()[:8], why)
             self.event(events.LinkDown(number, link.code))
 
     def _failed(self, number: int) -> None:
@@ -159,7 +165,7 @@ class Runner:
                 case events.Close():
                     link = self._links.get(effect.link)
                     if link is not None:
-                        link.close(effect.code)
+                        link.close(effect.code, effect.limit)
                 case events.Dial():
                     self._spawn(self._dial(effect))
                 case events.Joined():
@@ -177,7 +183,7 @@ class Runner:
                 self._session, call.address, self.end, expected=call.expected, invite=call.invite
             )
         except Fault as fault:
-            log.info("calling %s: %s", call.address, fault.code)
+            log.info("calling %s: %s", call.address, fault.reason)
             self._on_called(call.address, None, fault.sentence)
             self.event(events.DialFailed(call.expected, invite_id, fault.code))
             return

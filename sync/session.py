@@ -72,6 +72,8 @@ class Session:
     sketches_failed: dict[bytes, float] = field(default_factory=dict)  # the node's
     unknown_frames: int = 0
     keys_wanted: int = 0
+    keys_left: list[bytes] = field(default_factory=list)  # of an answer that did not fit into one frame
+    keys_place: bytes = b""  # the hash of the last key record given: who names it is given those
     pace: TokenBucket = field(default_factory=lambda: TokenBucket(FRAMES_PER_S, FRAMES_AT_ONCE_MAX))
     said_day: tuple[int, int] = (0, 0)  # day and floor in our last hello
     said_again: float | None = None
@@ -116,7 +118,7 @@ class Session:
         """A frame from the other side. Raises TheirFault."""
         kind, fields = frames.read_frame(data)
         if not self._is_paid(kind, fields) and self.pace.take(1.0, now) > 0:
-            raise TheirFault("too_fast", f"The other side sends over {FRAMES_PER_S:.0f} frames a second.")
+            raise TheirFault("too_fast", limit=f"FRAMES_PER_S {FRAMES_PER_S:g}")
         if self.hello is None:
             if kind != frames.HELLO:
                 raise TheirFault("unexpected_frame")
@@ -178,7 +180,7 @@ class Session:
             return []
         self.unknown_frames += 1
         if self.unknown_frames > UNKNOWN_FRAMES_MAX:
-            raise TheirFault("unexpected_frame")
+            raise TheirFault("unexpected_frame", limit=f"UNKNOWN_FRAMES_MAX {UNKNOWN_FRAMES_MAX}")
         return []
 
     def _is_paid(self, kind: int, fields: list[Any]) -> bool:
@@ -191,10 +193,10 @@ class Session:
         """What is due. Raises TheirFault where the other side is silent or the link serves nothing."""
         if self.hello is None:
             if now - self.since > HELLO_TIMEOUT_S:
-                raise TheirFault("link_timeout")
+                raise TheirFault("link_timeout", limit=f"HELLO_TIMEOUT_S {HELLO_TIMEOUT_S:g}")
             return []
         if now - self.since > IDLE_STRANGER_S and not self.serves:
-            raise TheirFault("not_linked")
+            raise TheirFault("not_linked", limit=f"IDLE_STRANGER_S {IDLE_STRANGER_S:g}")
         return self._say_day_again(now) + self.exchange.tick(now)
 
     def _say_day_again(self, now: float) -> list[bytes]:
@@ -307,8 +309,12 @@ class Session:
     def _on_keys_wanted(self, named: bytes) -> list[bytes]:
         self.keys_wanted += 1
         if self.keys_wanted > KEYS_WANTED_MAX:
-            raise TheirFault("too_fast", f"The other side asks for keys over {KEYS_WANTED_MAX} times.")
-        return [write_frame(frames.KEYS_GIVEN, self.port.keys_of_sheet(named))]
+            raise TheirFault("too_fast", limit=f"KEYS_WANTED_MAX {KEYS_WANTED_MAX}")
+        records = self.keys_left if named == self.keys_place else self.port.keys_of_sheet(named)
+        given = frames.fitting_key_records(records)
+        self.keys_left = records[len(given) :]
+        self.keys_place = hashlib.sha256(given[-1]).digest() if given else b""
+        return [write_frame(frames.KEYS_GIVEN, given)]
 
     # joining by invitation
 

@@ -62,8 +62,10 @@ class Sketching:
         """The other side wants cells of ours, or records of a set that we share. Raises TheirFault."""
         _, start, count, named = fields
         items = read_items(named)
-        if len(items) > frames.IDS_MAX or start + count > CELLS:
-            raise TheirFault("bad_reconciliation")
+        if len(items) > frames.IDS_MAX:
+            raise TheirFault("bad_reconciliation", limit=f"IDS_MAX {frames.IDS_MAX}")
+        if start + count > CELLS:
+            raise TheirFault("bad_reconciliation", limit=f"CELLS {CELLS}")
         for item in items:
             self.passing.queue(ids_of(index, item))
         out = self.passing.send(now)

@@ -4,22 +4,21 @@
     streamed(set, batch, records, until)     the next records, up to this point; no point: that was all
 
 A point is (created less 2020-01-01, id), the order of comparisons. Batches are bounded by the same credits as
-others. The asker remembers the point up to which everything was taken, apart from any link: after a break it
-goes on from there, with the same peer or another. At the end the two sets are compared as ever, which finds
-what came in meanwhile, and what only the asker holds.
+others. The asker keeps the point up to which everything was taken where it keeps the records: after a break
+or a restart it goes on from there, with the same peer or another. At the end the two sets are compared as
+ever, which finds what came in meanwhile, and what only the asker holds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeAlias
 
 from protocol.errors import TheirFault
 from sync import frames
 from sync.credits import Credits
 from sync.frames import write_frame
-from sync.port import Port
+from sync.port import Point, Port
 from sync.sets import SetKey, SetState
 
 FEATURE = "stream"  # in hello
@@ -27,15 +26,13 @@ STREAM_BELOW = 16  # items of a set, up to which its holder asks for all of it i
 STREAM_FROM = 32  # records that we lack, from which on it is worth it
 STREAM_PATIENCE_S = 60.0  # without a batch, before the set is compared after all
 
-Point: TypeAlias = tuple[int, bytes]
 START: Point = (0, bytes(32))
 
 
 @dataclass(slots=True)
 class Streams:
-    """What this node is being streamed, whatever the link: the point reached, and by which link."""
+    """What this node is being streamed, and by which link."""
 
-    points: dict[SetKey, Point] = field(default_factory=dict)
     links: dict[SetKey, int] = field(default_factory=dict)
 
     def down(self, link: int) -> None:
@@ -77,11 +74,14 @@ class Streaming:
         streams = self.streams
         if not self.spoken or key[0] == "roster" or key in self.over:
             return []
-        if count > STREAM_BELOW and key not in streams.points:
-            return []
         if streams.links.get(key, self.link) != self.link:
             return []
-        point = streams.points.setdefault(key, START)
+        point = self.port.stream_point(key)
+        if count > STREAM_BELOW and point is None:
+            return []
+        if point is None:
+            point = START
+            self.port.keep_stream_point(key, point)
         streams.links[key] = self.link
         self.seen[key] = point
         self.busy[key] = now + STREAM_PATIENCE_S
@@ -116,10 +116,9 @@ class Streaming:
             if not batch.taken:
                 return
             del self.coming[at]
+            self.port.keep_stream_point(key, batch.until)
             if batch.until is not None:
-                self.streams.points[key] = batch.until
                 continue
-            self.streams.points.pop(key, None)
             self.streams.links.pop(key, None)
             self.busy.pop(key, None)
             self.over.add(key)

@@ -27,7 +27,7 @@ from aiohttp import WSMsgType, web
 from yarl import URL
 
 from protocol import introduction
-from protocol.errors import CLOSE_CODES, CODES, TheirFault, WorldFault
+from protocol.errors import CLOSE_CODES, CODES, TheirFault, WorldFault, with_limit
 from protocol.introduction import Introduction
 from sync.addresses import NO_NODE, GuardedConnector, NotCalledError, link_url
 from sync.channel import MESSAGE_SIZE_BYTES_MAX, Handshake, public_key
@@ -45,7 +45,11 @@ CLOSE_CODE = 4000
 Socket: TypeAlias = aiohttp.ClientWebSocketResponse | web.WebSocketResponse
 Tap: TypeAlias = Callable[[str, bytes], None]
 
-_CODE = re.compile(r"[a-z_]{1,40}")
+_REASON = re.compile(r"([a-z_]{1,40})(?: ([A-Z_]{1,40} [0-9.]{1,15}))?")
+_MESSAGE_SIZE = f"MESSAGE_SIZE_BYTES_MAX {MESSAGE_SIZE_BYTES_MAX}"
+_FRAMES_WAITING = f"FRAMES_WAITING_MAX {FRAMES_WAITING_MAX}"
+_BYTES_WAITING = f"BYTES_WAITING_MAX {BYTES_WAITING_MAX}"
+_HANDSHAKES = f"queue_full HANDSHAKES_MAX {HANDSHAKES_MAX}"
 _NOT_CALLED = "This node does not call addresses of that kind."
 
 
@@ -68,7 +72,8 @@ class LocalEnd:
 class Link:
     """A greeted peer. Iterate over it for its frames; it ends when either side closes.
 
-    `code` says why it ended: ours or theirs (`closed_by_us`), or "" if the connection just broke.
+    `code` says why it ended: ours or theirs (`closed_by_us`), or "" if the connection just broke. `limit`
+    is the bound that was passed, "RECORDS_MAX 200", where there is one.
     """
 
     def __init__(
@@ -85,7 +90,7 @@ class Link:
         self.invite_id = handshake.invite_id
         self.initiator = initiator
         self.address = address
-        self.code = ""
+        self.code = self.limit = ""
         self.closed_by_us = False
         self.response = ws  # for an accepted link: what the request handler returns
         self._channel = handshake.channel()
@@ -106,8 +111,10 @@ class Link:
         try:
             self._waiting.put(frame, len(frame))
         except WorldFault as full:
+            frames_full = len(self._waiting) >= FRAMES_WAITING_MAX
             self._waiting.clear()  # a peer that takes nothing will not take these either
-            self.close(full.code)
+            limit = _FRAMES_WAITING if frames_full else _BYTES_WAITING
+            self.close(full.code, limit)
             return
         self._wake.set()
 
@@ -125,28 +132,28 @@ class Link:
                 try:
                     frame = self._channel.open(message.data)
                 except TheirFault as fault:
-                    self.close(fault.code)
+                    self.close(fault.code, fault.limit)
                     return
                 if self._tap is not None:
                     self._tap("in", frame)
                 yield frame
             else:
-                self._end(_reason(message), by_us=message.type is WSMsgType.TEXT)
+                self._end(*_reason(message), by_us=message.type is WSMsgType.TEXT)
 
-    def close(self, code: str) -> None:
-        """Ends the link; the peer is told the code, after what is waiting. Never waits; once is enough."""
-        self._end(code, by_us=True)
+    def close(self, code: str, limit: str = "") -> None:
+        """Ends the link; the peer is told why, after what is waiting. Never waits; once is enough."""
+        self._end(code, limit, by_us=True)
 
     async def wait_closed(self) -> None:
         """Returns when the socket is gone."""
         if self._finisher is not None:
             await asyncio.shield(self._finisher)
 
-    def _end(self, code: str, by_us: bool) -> None:
+    def _end(self, code: str, limit: str, by_us: bool) -> None:
         if self._ending:
             return
         self._ending = True
-        self.code = code
+        self.code, self.limit = code, limit
         self.closed_by_us = by_us
         self._wake.set()
         self._finisher = asyncio.create_task(self._finish())
@@ -163,13 +170,13 @@ class Link:
                     return
                 self._wake.clear()
                 await self._wake.wait()
-        self._end("", by_us=False)  # the connection broke
+        self._end("", "", by_us=False)  # the connection broke
 
     async def _finish(self) -> None:
         await asyncio.wait([self._writer], timeout=FLUSH_TIMEOUT_S if self._waiting else 0)
         self._writer.cancel()
         await asyncio.wait([self._writer])
-        await _close(self._ws, self.code, self._tcp)
+        await _close(self._ws, with_limit(self.code, self.limit), self._tcp)
 
 
 async def dial(
@@ -198,8 +205,8 @@ async def dial(
             try:
                 return await _greet_first(ws, url, end, expected, invite)
             except BaseException as error:
-                code = error.code if isinstance(error, TheirFault) else ""
-                await _close(ws, code, ws.get_extra_info("socket"))
+                reason = error.reason if isinstance(error, TheirFault) else ""
+                await _close(ws, reason, ws.get_extra_info("socket"))
                 raise
     except TimeoutError:
         raise WorldFault("unreachable") from None
@@ -258,7 +265,7 @@ async def _upgrade(request: web.Request, end: LocalEnd) -> web.WebSocketResponse
     if "Origin" in request.headers:  # a web page in some browser: no node sends this
         raise web.HTTPForbidden
     if end.handshakes >= HANDSHAKES_MAX:
-        raise web.HTTPServiceUnavailable
+        raise web.HTTPServiceUnavailable(text=_HANDSHAKES)
     ws = web.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=False, max_msg_size=MESSAGE_SIZE_BYTES_MAX + 1)
     await ws.prepare(request)
     return ws
@@ -277,9 +284,11 @@ async def _greet_back(ws: web.WebSocketResponse, request: web.Request, end: Loca
         fault = (
             error
             if isinstance(error, TheirFault)
-            else TheirFault("link_timeout" if slow else "bad_handshake")
+            else TheirFault("link_timeout", limit=f"HANDSHAKE_TIMEOUT_S {HANDSHAKE_TIMEOUT_S:g}")
+            if slow
+            else TheirFault("bad_handshake")
         )
-        await _close(ws, fault.code, ws.get_extra_info("socket"))
+        await _close(ws, fault.reason, ws.get_extra_info("socket"))
         raise fault from None
     finally:
         end.handshakes -= 1
@@ -297,35 +306,35 @@ async def _receive(ws: Socket) -> bytes:
     message = await ws.receive()
     if message.type is WSMsgType.BINARY:
         return bytes(message.data)
-    reason = _reason(message)
+    reason, limit = _reason(message)
     if not reason:
         raise ConnectionError("gone before it said who it is")
     known = reason in CLOSE_CODES and "theirs" in CODES[reason].whose
-    raise TheirFault(reason if known else "bad_handshake")
+    raise TheirFault(reason if known else "bad_handshake", limit=limit if known else "")
 
 
-def _reason(message: aiohttp.WSMessage) -> str:
-    """Why no frame came: the peer's code, or ours for what it did, or "" if the connection broke."""
+def _reason(message: aiohttp.WSMessage) -> tuple[str, str]:
+    """Why no frame came, as code and limit: the peer's word, ours for what it did, or "": the line broke."""
     if message.type is WSMsgType.TEXT:
-        return "bad_frame"
+        return "bad_frame", ""
     if message.type is WSMsgType.CLOSE:
-        said = message.extra if isinstance(message.extra, str) else ""
         if message.data == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
-            return "frame_too_long"
-        return said if message.data == CLOSE_CODE and _CODE.fullmatch(said) else ""
+            return "frame_too_long", _MESSAGE_SIZE
+        said = _REASON.fullmatch(message.extra) if isinstance(message.extra, str) else None
+        return (said[1], said[2] or "") if said is not None and message.data == CLOSE_CODE else ("", "")
     if message.type is WSMsgType.ERROR:
         if isinstance(message.data, TimeoutError):
-            return "link_timeout"
+            return "link_timeout", f"HEARTBEAT_S {HEARTBEAT_S:g}"
         too_big = getattr(message.data, "code", None) == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
-        return "frame_too_long" if too_big else "bad_frame"
-    return ""
+        return ("frame_too_long", _MESSAGE_SIZE) if too_big else ("bad_frame", "")
+    return "", ""
 
 
-async def _close(ws: Socket, code: str, tcp: Any) -> None:
+async def _close(ws: Socket, reason: str, tcp: Any) -> None:
     """Says goodbye within CLOSE_TIMEOUT_S, else cuts the line: a peer that reads nothing holds nothing."""
     try:
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            await ws.close(code=CLOSE_CODE, message=code.encode())
+            await ws.close(code=CLOSE_CODE, message=reason.encode())
     except (TimeoutError, ConnectionError, aiohttp.ClientError):
         with contextlib.suppress(OSError, AttributeError):
             tcp.shutdown(socket.SHUT_RDWR)

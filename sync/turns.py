@@ -3,6 +3,9 @@
 The page has its turns in between, and what would hold it up is done beside it, in threads: working out ahead
 which signatures are right, and waiting for the disk. What follows from a turn, above all that the sender is
 told `taken`, leaves only when the records are on the disk.
+
+Nothing here ends silently. Where the disk is full or fails, all turns pause and the same work is tried again,
+later and later; whatever else fails ends the link whose turn it was. Both are logged.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
@@ -18,17 +22,24 @@ from protocol.judge import Checked
 from protocol.record import Record
 from sync import events
 from sync.engine import Engine
+from sync.intake import AMONG_OTHERS_MAX, AT_ONCE_MAX, Turn
 
 log = logging.getLogger("barnraise.links")
 
 WAIT_MIN_S = 0.05
 WAIT_MAX_S = 1.0
+TURN_S = 0.01  # what one turn should take at most
+AHEAD = 3  # turns whose signatures are worked out ahead
+PAUSE_MIN_S = 0.5  # after the disk failed, until it is tried again; doubled each time
+PAUSE_MAX_S = 60.0
+
+NOT_EMPTIED = "the log of the database could not be emptied"
 
 T = TypeVar("T")
 
 
 class Keeper(Protocol):
-    """The store, as far as it works in threads. All of it may take long but `is_full`."""
+    """The store, as far as it works in threads. What is called in one may take long: `keep` and `empty`."""
 
     def check(self) -> Callable[[list[Record]], Checked]:
         """Called at once: a function for a thread that says which signatures are right."""
@@ -39,11 +50,23 @@ class Keeper(Protocol):
         ...
 
     def is_full(self) -> bool:
-        """Whether `empty` is due before anything more is written."""
+        """Whether what was committed is due to be moved: first `drain`, then `empty`."""
+        ...
+
+    def drain(self) -> None:
+        """Move most of what was committed to where it stays, while more is written."""
         ...
 
     def empty(self) -> None:
-        """Move what was committed to where it stays."""
+        """Move the rest, while nothing is written."""
+        ...
+
+    def failed(self, error: Exception) -> bool:
+        """Whether the disk is to blame: then the same may work later. The node tells its people."""
+        ...
+
+    def worked(self) -> None:
+        """What was committed so far is on the disk."""
         ...
 
 
@@ -64,9 +87,13 @@ class Turns:
         self._clock = clock
         self._keeper = keeper
         self._come = asyncio.Event()
-        self._threads = ThreadPoolExecutor(2, "barnraise-records")
+        self._threads = ThreadPoolExecutor(3, "barnraise-records")
         self._held_back: list[list[events.Effect]] = []
         self._keeping: asyncio.Task[None] | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._ahead: deque[tuple[Turn, asyncio.Future[Checked]]] = deque()
+        self._at_once = AT_ONCE_MAX
+        self._pause_s = 0.0  # 0 while the disk does what it is told
         engine.prompt = False
 
     def come(self) -> None:
@@ -75,46 +102,95 @@ class Turns:
 
     async def run(self) -> None:
         """Take turns for ever."""
-        ahead: asyncio.Future[events.TakeTurn] | None = None
         while True:
-            current, ahead = ahead, self._next()
-            if current is not None:
-                await self._take(await current)
-            elif ahead is None:
-                await self._wait()
+            try:
+                await self._next()
+            except Exception:
+                log.exception("the turns failed")
+                await asyncio.sleep(PAUSE_MIN_S)
+
+    async def _next(self) -> None:
+        if self._pause_s and self._keeping is not None:
+            await asyncio.wait([self._keeping])  # the disk fails: take in no more
+        while len(self._ahead) < AHEAD and (coming := self._look_ahead()) is not None:
+            self._ahead.append(coming)
+        if not self._ahead:
+            await self._wait()
+            return
+        turn, work = self._ahead.popleft()
+        try:
+            checked = await work
+        except Exception:
+            log.exception("signatures could not be checked")
+            self._failed(turn.link)
+            return
+        await self._take(events.TakeTurn(turn, checked))
 
     async def _take(self, turn: events.TakeTurn) -> None:
-        try:
-            self._held_back.append(self.engine.handle(turn, self._clock()))
-        except Exception:
-            log.exception("records could not be taken in")
-            self._failed(turn.turn.link)
-            return
+        while True:
+            begun = self._clock()
+            try:
+                self._held_back.append(self.engine.handle(turn, begun))
+                break
+            except Exception as error:
+                log.exception("records could not be taken in")
+                if not self._keeper.failed(error):
+                    self._failed(turn.turn.link)
+                    return
+            await self._pause()
+        self._pace(len(turn.turn.records), self._clock() - begun)
         if self._keeping is None:
             self._keeping = asyncio.create_task(self._keep())
-        if self._keeper.is_full():
-            await self._keeping
-            await self._beside(self._keeper.empty)
+        if self._draining is None and self._keeper.is_full():
+            self._draining = asyncio.create_task(self._until_done(self._keeper.drain, NOT_EMPTIED))
+        elif self._draining is not None and self._draining.done():
+            self._draining = None
+            await asyncio.wait([self._keeping])
+            await self._until_done(self._keeper.empty, NOT_EMPTIED)
         await asyncio.sleep(0)
+
+    def _pace(self, count: int, took_s: float) -> None:
+        """Take so many records at once that the page waits for no more than TURN_S, on this machine."""
+        fitting = AT_ONCE_MAX if took_s <= 0 else count * TURN_S / took_s
+        self._at_once = max(AMONG_OTHERS_MAX, min(AT_ONCE_MAX, round((self._at_once + fitting) / 2)))
 
     async def _keep(self) -> None:
         try:
             while self._held_back:
                 kept, self._held_back = self._held_back, []
-                await self._beside(self._keeper.keep)
+                await self._until_done(self._keeper.keep, "records could not be written to the disk")
                 for effects in kept:
-                    self._do(effects)
-        except Exception:
-            log.exception("records could not be written to the disk")
+                    try:
+                        self._do(effects)
+                    except Exception:
+                        log.exception("what follows from records failed")
         finally:
             self._keeping = None
 
-    def _next(self) -> asyncio.Future[events.TakeTurn] | None:
-        turn = self.engine.intake.turn(self._clock())
+    async def _until_done(self, work: Callable[[], None], failure: str) -> None:
+        """Have the disk do something, however often that takes."""
+        while True:
+            try:
+                await self._beside(work)
+            except Exception as error:
+                log.exception(failure)
+                self._keeper.failed(error)
+                await self._pause()
+            else:
+                self._pause_s = 0.0
+                self._keeper.worked()
+                return
+
+    async def _pause(self) -> None:
+        self._pause_s = min(PAUSE_MAX_S, max(PAUSE_MIN_S, 2 * self._pause_s))
+        await asyncio.sleep(self._pause_s)
+
+    def _look_ahead(self) -> tuple[Turn, asyncio.Future[Checked]] | None:
+        turn = self.engine.intake.turn(self._clock(), self._at_once)
         if turn is None:
             return None
         check = self._keeper.check()
-        return self._beside(lambda: events.TakeTurn(turn, check(turn.records)))
+        return turn, self._beside(lambda: check(turn.records))
 
     def _beside(self, work: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -128,4 +204,7 @@ class Turns:
 
     def stop(self) -> None:
         """After `run` was cancelled: let go of the threads."""
+        for task in (self._keeping, self._draining):
+            if task is not None:
+                task.cancel()
         self._threads.shutdown(wait=True, cancel_futures=True)

@@ -3,9 +3,9 @@
 Nobody can open a member's key for them. So a new one is made, and a `succession` says that it carries the
 account on: in local scope, in each coalition, and with each linked neighborhood outside of those. The old
 key stays sealed under the old passphrase. Whoever still knows that signs in with it and can do one thing:
-contest. A contested step counts again once the neighborhood has said it anew and another one, which votes
-in the coalition, has said yes to that. Where the contest is right, a coordinator makes another code: the next
-key carries on the last one that counts, and what was contested stays outside.
+contest. Then a coordinator takes the new passphrase back, and the old one works again; or stands by it: the
+step counts again once the neighborhood has said it anew and another one, which votes in the coalition, has
+said yes to that. A further code carries on the last key that counts, so what was contested stays outside.
 """
 
 from __future__ import annotations
@@ -37,13 +37,12 @@ CODE_LIFE_S = 2 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Reissue:
-    """One step from key to key, as a person sees it. `state`: in_force, contested, settled.
+    """One step from key to key, as a person sees it. `state`: in_force, contested, taken_back, settled.
 
-    `can_issue`: it was contested, and its member has no other key that counts; `account` is theirs.
+    That it was taken back only its own node can know.
     """
 
     home: bytes
-    account: bytes
     old: bytes
     new: bytes
     name: str
@@ -53,7 +52,9 @@ class Reissue:
     can_contest: bool
     can_say_again: bool
     can_assent: bool
-    can_issue: bool
+    can_take_back: bool = False
+    mine: bool = False  # it is about the key of whoever looks at it, old or new
+    waits: bool = False  # said again, and another neighborhood is asked
 
 
 def reissue(node: Node, session: Session, account: bytes) -> MemberInvite:
@@ -167,35 +168,49 @@ def keep_successions(node: Node) -> None:
 def all_reissues(node: Node, session: Session) -> list[Reissue]:
     """Every re-issue that this node knows of, ours and others', the newest first."""
     steps = sorted(node.records.accounts.steps, key=lambda step: (-step.created, step.home, step.new))
+    return _all_seen(node, session, steps)
+
+
+def _all_seen(node: Node, session: Session, steps: Sequence[StepState]) -> list[Reissue]:
     said = contests.said(node, [step.home for step in steps])
     return [_seen(node, session, step, said.get((step.home, step.old, step.new), [])) for step in steps]
 
 
 def _seen(node: Node, session: Session, step: StepState, said: list[Record]) -> Reissue:
-    ours, decides = step.home == node.home, session.role == "coordinator"
+    ours, coordinates = step.home == node.home, session.role == "coordinator"
     account = node.records.accounts.account(step.home, step.old)
     words = contests.with_a_say(node, step, said)
     contested = any(word.id in step.open_contests for word in words)
+    key = public_key(session.seed) if session.seed else b""
+    taken_back = ours and contested and reissues.is_signing_key(node.connection, step.old)
+    decides = ours and contested and not taken_back and coordinates
+    to_cite = bool(_to_cite(node, step, said))
+    state = "contested" if contested else "settled" if words else "in_force"
     return Reissue(
         home=step.home,
-        account=account[1],
         old=step.old,
         new=step.new,
         name=person_name(node, *account),
         neighborhood=neighborhood_name(node, step.home),
         created=step.created,
-        state="contested" if contested else "settled" if words else "in_force",
-        can_contest=bool(session.seed) and contests.can_contest(node, public_key(session.seed), step, said),
-        can_say_again=ours and contested and decides and bool(_to_cite(node, step, said)),
-        can_assent=contested and decides and bool(_to_assent(node, step)),
-        can_issue=ours and contested and decides and _needs_key(node, account[1]),
+        state="taken_back" if taken_back else state,
+        can_contest=bool(key) and contests.can_contest(node, key, step, said),
+        can_say_again=decides and to_cite,
+        can_assent=contested and coordinates and bool(_to_assent(node, step)),
+        can_take_back=decides and reissues.account_of_step(node.connection, step.old, step.new) is not None,
+        mine=ours and key in (step.old, step.new),
+        waits=ours and contested and not taken_back and not to_cite,
     )
 
 
-def _needs_key(node: Node, account: bytes) -> bool:
-    """Whether the key that a member was issued last was contested away."""
-    issued = reissues.keys_of(node.connection, account)
-    return bool(issued) and node.records.accounts.last_of((node.home, account), issued) != issued[-1]
+def contested(node: Node, session: Session) -> list[Reissue]:
+    """The contested re-issues that wait for whoever looks, or are about their own key."""
+    steps = [step for step in node.records.accounts.steps if step.open_contests]
+    return [
+        one
+        for one in _all_seen(node, session, steps)
+        if one.can_say_again or one.can_assent or (one.mine and one.state == "contested")
+    ]
 
 
 def _to_cite(node: Node, step: StepState, said: Sequence[Record]) -> list[bytes]:
@@ -237,6 +252,20 @@ def say_again(node: Node, session: Session, old: bytes, new: bytes) -> None:
         raise OurFault("no_longer_possible")
     with node.records.transaction():
         _say_everywhere(node, old, new, tuple(to_cite), node.stamp())
+
+
+def take_back(node: Node, session: Session, old: bytes, new: bytes) -> None:
+    """Give way to a contest: the passphrase of before works again, and the new one opens nothing."""
+    coordinator(session)
+    steps = [contests.step_of(node, node.home, old, new)]
+    account = reissues.account_of_step(node.connection, old, new)
+    if account is None or not _all_seen(node, session, steps)[0].can_take_back:
+        raise OurFault("no_longer_possible")
+    with node.records.transaction():
+        reissues.take_back(node.connection, account, old)
+    for token, held in list(node.sessions.items()):
+        if held.seed and public_key(held.seed) in (old, new):
+            members.sign_out(node, token)
 
 
 def assent(node: Node, session: Session, home: bytes, old: bytes, new: bytes) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from node import keys
 from node.actions.members import Session, coordinator
 from node.actions.names import neighborhood_name
+from node.actions.recovery import newest_key_records
 from node.port import StorePort
 from node.store import carrying, neighbors
 from protocol.bundle import (
@@ -214,10 +215,7 @@ class Writing:
         if port.may_pair(home) and len(paired):
             sections.append(Section(None, derive(self._seed, b"pair" + home), None))
         prekeys = neighbors.prekeys(node.connection)
-        own = node.records.of_home(node.home, "inception") + node.records.of_home(node.home, "rotation")
-        chain = [record.message for record in own][-KEY_RECORDS_MAX:]
-        while sum(map(len, chain)) > KEY_RECORDS_SIZE_BYTES_MAX:
-            del chain[0]
+        chain = newest_key_records(node, KEY_RECORDS_MAX, KEY_RECORDS_SIZE_BYTES_MAX)
         return Letter(
             sender=node.home,
             recipient=home,

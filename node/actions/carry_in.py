@@ -114,7 +114,7 @@ class Reading:
         for at in range(0, len(page.records), RECORDS_AT_ONCE):
             with node.records.transaction():
                 for message in page.records[at : at + RECORDS_AT_ONCE]:
-                    self.outcome.count(node.records.add(message))
+                    self.outcome.count(node.pair_room.add(message))
             yield
 
     def _follows(self, section: Section, page: RecordsPage) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node import keys, sheets
-from node.actions import accounts, members, neighborhoods, recovery
+from node.actions import accounts, members, neighborhoods, recovery, restored
 from node.actions.members import Session, coordinator
 from node.actions.setup import NEIGHBORHOOD_LENGTH_MAX
 from node.store import neighbors, people
@@ -189,6 +189,7 @@ def identify(node: Node, session: Session, author: bytes, account: bytes) -> Non
         raise OurFault("not_found")
     with node.records.transaction():
         accounts.carry_on(node, author, account)
+        recovery.named_again(node, author, account)
         if node.records.accounts.account(node.home, account)[1] == account:
             raise OurFault("no_longer_possible", "That key is theirs already, or the step is contested.")
         recovery.follow_accounts(node)
@@ -216,11 +217,6 @@ class Progress:
     waiting: list[recovery.Rest]
 
 
-def aside_came(key: SetKey, home: bytes) -> str:
-    """The setting that says: all that `home` had kept aside of ours in this set has come."""
-    return f"aside {key[0]} {key[1].hex()} {home.hex()}"
-
-
 def progress(node: Node, session: Session) -> Progress:
     """How far a node that came back from its peers is. Raises OurFault: not_allowed, not_found."""
     coordinator(session)
@@ -234,7 +230,7 @@ def progress(node: Node, session: Session) -> Progress:
             ("coalition", c) for c, roster in rosters.items() if link.home in roster.members
         ]
         sets = shared or [("pair", link.home)]
-        given = all(node.setting(aside_came(key, link.home)) for key in sets)
+        given = all(restored.has_given(node, key, link.home) for key in sets)
         helpers.append(Helper(link.name, link.connected, given))
     names = [roster.charter.name for roster in rosters.values() if node.home in roster.members]
     return Progress(page.offers, names, helpers, recovery.rest(node))

@@ -96,6 +96,7 @@ class NeighborhoodsPage:
     offers: list[CoalitionOffer]
     discovery_note: str
     clock_note: str
+    disk_note: str = ""
 
 
 def neighborhoods(node: Node, session: Session) -> NeighborhoodsPage:
@@ -158,6 +159,7 @@ def neighborhoods(node: Node, session: Session) -> NeighborhoodsPage:
         ],
         discovery_note=node.discovery_note,
         clock_note=node.clock_note,
+        disk_note=node.disk_note,
     )
 
 

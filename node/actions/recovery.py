@@ -20,14 +20,15 @@ from node.actions.acting import put
 from node.actions.members import Session, coordinator
 from node.keys import NodeKeys, new_node_keys
 from node.sheets import Kind, Policy, Sheet
-from node.store import aside, people, reissues
+from node.store import aside, people, reissues, settings
+from protocol.encoding import decode
 from protocol.errors import OurFault
-from protocol.introduction import KEY_RECORDS_MAX
 from protocol.kinds.accounts import Succession
-from protocol.kinds.keys import KeyChain, RecoveryPolicy, Rotation
+from protocol.kinds.keys import CHAIN_LENGTH_MAX, KeyChain, RecoveryPolicy, Rotation
 from protocol.record import Draft, assemble, parse, to_be_signed
-from protocol.scopes import KEYS_SCOPE
+from protocol.scopes import KEYS_SCOPE, Scope, read_scope, scope_bytes
 from protocol.signing import public_key, sign
+from sync.sets import SetKey
 
 if TYPE_CHECKING:
     from node.app import Node
@@ -43,6 +44,17 @@ def own_chain(node: Node) -> KeyChain:
     if chain is None:
         raise OurFault("not_set_up")
     return chain
+
+
+def newest_key_records(node: Node, count_max: int, size_max_bytes: int) -> list[bytes]:
+    """The key records that led to our present key, the latest ones that fit, in their order."""
+    found: list[bytes] = []
+    for step in reversed(own_chain(node).steps[-count_max:]):
+        message = node.records.message(step.record_id)
+        if message is None or sum(map(len, found)) + len(message) > size_max_bytes:
+            break
+        found.insert(0, message)
+    return found
 
 
 def policy(node: Node) -> Policy:
@@ -106,12 +118,12 @@ def replace_one_sheet(
 def rotate(node: Node, seeds: Sequence[bytes], own: NodeKeys, recovery: RecoveryPolicy) -> None:
     """Say a rotation, and take its keys up. They are on the disk before it is stored.
 
-    Raises OurFault("no_longer_possible") after as many rotations as an introduction can carry.
+    Raises OurFault("no_longer_possible") after as many rotations as anybody follows.
     """
     chain = own_chain(node)
-    if len(chain.steps) >= KEY_RECORDS_MAX:
+    if len(chain.steps) >= CHAIN_LENGTH_MAX:
         raise OurFault(
-            "no_longer_possible", f"Key and sheets can be replaced {KEY_RECORDS_MAX - 1} times in all."
+            "no_longer_possible", f"Key and sheets can be replaced {CHAIN_LENGTH_MAX - 1} times in all."
         )
     signing = sorted(seeds, key=public_key)
     body = Rotation(
@@ -129,6 +141,7 @@ def rotate(node: Node, seeds: Sequence[bytes], own: NodeKeys, recovery: Recovery
         with node.records.transaction():
             put(node, record)
             if replacing:
+                restored.ask_again(node)
                 standings.new_prekey(node)
     except BaseException:
         if replacing:
@@ -164,14 +177,67 @@ def sign_some_anew(node: Node) -> int | None:
     if not node.key_is_current:
         return None
     own = node.node_keys.public
-    messages = aside.of_members(node.connection, node.home, own, _former_keys(node), SIGNED_AT_ONCE)
+    held = [scope_bytes(scope) for scope in _held_scopes(node)]
+    messages = aside.of_members(node.connection, node.home, own, _former_keys(node), SIGNED_AT_ONCE, held)
     messages = messages or _own_successions(node)  # these may make more keys those of members: the next step
     return _sign(node, messages) if messages else None
 
 
+def _held_scopes(node: Node) -> list[Scope]:
+    """Where we may have forgotten an erasure, and nobody who would know of it was heard since the restore.
+
+    What can be erased is not signed anew there: others would take the words up again. Hours cannot.
+    """
+    if not restored.forgetful(node):
+        return []
+    scopes = aside.scopes_of_ours(node.connection, node.home, node.node_keys.public)
+    found = [read_scope(decode(scope, len(scope))) for scope in scopes]
+    return [scope for scope in found if restored.may_be_forgotten(node, scope)]
+
+
+def held_back(node: Node) -> int:
+    """How many records of members wait, after a restore, until a neighbor's node was heard."""
+    if not node.key_is_current:
+        return 0
+    held = [scope_bytes(scope) for scope in _held_scopes(node)]
+    own = node.node_keys.public
+    return aside.count_held(node.connection, node.home, own, _former_keys(node), held)
+
+
+def sign_held_back(node: Node, session: Session) -> int:
+    """A coordinator says that no neighbor will be heard: sign these anew too; gives how many.
+
+    What had been erased after the backup may come back so. Raises OurFault: not_allowed, key_replaced.
+    """
+    coordinator(session)
+    if not node.key_is_current:
+        raise OurFault("key_replaced")
+    with node.records.transaction():
+        for scope in _held_scopes(node):
+            restored.nobody_will_be_heard(node, scope)
+        return sign_all_anew(node)
+
+
+def named_again(node: Node, old: bytes, new: bytes) -> None:
+    """A coordinator has said that the member with the key `new` is who signed as `old`: our own step."""
+    node.set_setting(_name_of_step(old, new), "1")
+
+
+def _name_of_step(old: bytes, new: bytes) -> str:
+    return f"named {old.hex()} {new.hex()}"
+
+
+def _own_steps(node: Node) -> set[tuple[bytes, bytes]]:
+    """(old, new) of the steps from key to key that people made on this node: new passphrases, who is who."""
+    named = [name.split() for name in settings.names(node.connection, "named ")]
+    return reissues.own_steps(node.connection) | {
+        (bytes.fromhex(old), bytes.fromhex(new)) for _, old, new in named
+    }
+
+
 def _own_successions(node: Node) -> list[bytes]:
     """Successions kept aside whose step stands in our own tables. A thief's stand in the thief's only."""
-    steps = reissues.own_steps(node.connection)
+    steps = _own_steps(node)
     if not steps:
         return []
     held = aside.of_author(node.connection, node.home, node.node_keys.public, node.home, "succession")
@@ -227,7 +293,7 @@ class Rest:
 
 def rest(node: Node) -> list[Rest]:
     """What nobody has signed anew: our own acts, and words of people who are not members here (any more)."""
-    lines = aside.rest(node.connection, node.home, node.node_keys.public)
+    lines = _lines(node)
     names: dict[bytes, str] = {node.home: ""}  # whatever an author showed last, on whichever kind
     for author, kind, _ in lines:
         if author != node.home:
@@ -235,11 +301,32 @@ def rest(node: Node) -> list[Rest]:
     return [Rest(author, names[author], kind, count) for author, kind, count in lines]
 
 
+def _lines(node: Node) -> list[tuple[bytes, str, int]]:
+    return aside.rest(node.connection, node.home, node.node_keys.public, _former_keys(node))
+
+
 def _name_shown(node: Node, author: bytes, kind: str) -> str:
     own = node.node_keys.public
     newest = aside.newest_of_author(node.connection, node.home, own, author, kind, NAMES_TRIED_MAX)
     names = [parse(message).body.get("name") for message in newest]
     return next((name[:40] for name in names if isinstance(name, str) and name), "")
+
+
+def _name_of_dropped(author: bytes, kind: str) -> str:
+    return f"dropped {author.hex()} {kind}"
+
+
+def all_given(node: Node, key: SetKey, home: bytes) -> None:
+    """`home` has given what it kept aside of ours in this set. What was dropped before is dropped again."""
+    restored.given(node, key, home)
+    with node.records.transaction():
+        for author, kind, _ in _lines(node):
+            if node.setting(_name_of_dropped(author, kind)):
+                for record_id, _ in aside.of_author(
+                    node.connection, node.home, node.node_keys.public, author, kind
+                ):
+                    aside.settle(node.connection, record_id, None, b"")
+    sign_all_anew(node)
 
 
 def decide(node: Node, session: Session, author: bytes, kind: str, keep: bool) -> int:
@@ -255,6 +342,7 @@ def decide(node: Node, session: Session, author: bytes, kind: str, keep: bool) -
         raise OurFault("not_found")
     with node.records.transaction():
         if keep:
+            node.set_setting(_name_of_dropped(author, kind), "")
             _sign(node, [message for _, message in held])
             follow_accounts(node)
             while sign_some_anew(node) is not None:
@@ -262,6 +350,8 @@ def decide(node: Node, session: Session, author: bytes, kind: str, keep: bool) -
         else:
             for record_id, _ in held:
                 aside.settle(node.connection, record_id, None, b"")
+            if author != node.home:  # of our own acts more may come that nobody has looked at
+                node.set_setting(_name_of_dropped(author, kind), "1")
             while kind == "erasure" and sign_some_anew(node) is not None:
                 pass  # what a thief had erased stands again, as far as it came back
     return len(held)

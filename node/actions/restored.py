@@ -11,6 +11,8 @@ A restored node does not know what it said after the backup was made; its neighb
   has founded since is its own knowledge.
 - It may have forgotten that its node key was replaced, and would make a rival rotation: before it makes one,
   its key records must have been equal to a peer's, or a person says that no neighbor can be reached.
+- What it had signed with an earlier key is in no set: it asks its neighbors for it. Until one has given all
+  that it keeps aside of a set, what can be erased is not signed anew there (node/actions/recovery.py).
 - Invitations are void: used ones would work a second time.
 """
 
@@ -25,6 +27,8 @@ from node.store import restored as store
 from node.store import settings
 from protocol.errors import OurFault
 from protocol.record import EDIT_MAX, Record
+from protocol.scopes import COALITION, LOCAL, Scope, partner
+from sync.sets import SetKey
 
 if TYPE_CHECKING:
     from node.actions.members import Session
@@ -32,6 +36,11 @@ if TYPE_CHECKING:
 
 EDITS_ADDED = 1_000
 _RESTORED, _PROVEN = "restored", "rosters_proven"
+_ROTATED = "rotated"
+_GIVEN, _WHOLE = (
+    "aside ",
+    "whole ",
+)  # how the settings begin that say of a set who has given, and that all is here
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,8 @@ class LostEdit:
 def mark(connection: sqlite3.Connection, *, source: str, made: int, at: int) -> None:
     """Begin the time after a restore, in a database that was just taken up. `source`: file or copy."""
     store.begin(connection)
+    for beginning in (_GIVEN, _WHOLE):
+        settings.remove_all(connection, beginning)
     settings.put(connection, _RESTORED, json.dumps(asdict(Restored(source, made, at))))
     settings.put(connection, _PROVEN, "")
 
@@ -132,13 +143,14 @@ def forget_lost_edits(node: Node, session: Session) -> None:
 # rosters and keys
 
 
-def _forgetful(node: Node) -> bool:
+def forgetful(node: Node) -> bool:
+    """Whether this node was restored, or came back from its peers: they may know more of it than it does."""
     return bool(node.setting(_RESTORED) or node.setting("came_back"))
 
 
 def roster_proven(node: Node, coalition: bytes) -> None:
     """Our roster of this coalition was equal to a peer's, or we have founded it since."""
-    if not _forgetful(node):
+    if not forgetful(node):
         return
     proven = json.loads(node.setting(_PROVEN) or "[]")
     if coalition.hex() not in proven:
@@ -147,7 +159,7 @@ def roster_proven(node: Node, coalition: bytes) -> None:
 
 def check_may_assent(node: Node, coalition: bytes) -> None:
     """Raises OurFault("restored_roster") until our roster was equal to a peer's."""
-    if _forgetful(node) and coalition.hex() not in json.loads(node.setting(_PROVEN) or "[]"):
+    if forgetful(node) and coalition.hex() not in json.loads(node.setting(_PROVEN) or "[]"):
         raise OurFault("restored_roster")
 
 
@@ -162,3 +174,61 @@ def keys_unproven(node: Node) -> bool:
     """Whether a key change may have been forgotten: restored, and no peer was asked since."""
     found = last(node)
     return found is not None and not found.keys_proven
+
+
+# what neighbors keep aside of ours
+
+
+def _name_of_given(key: SetKey, home: str = "") -> str:
+    return f"aside {key[0]} {key[1].hex()} {home}"
+
+
+def _name_of_whole(key: SetKey) -> str:
+    return f"whole {key[0]} {key[1].hex()}"
+
+
+def wants_aside(node: Node, key: SetKey, home: bytes) -> bool:
+    """Whether to ask `home` for what it keeps aside of ours in this set."""
+    return (forgetful(node) or bool(node.setting(_ROTATED))) and not has_given(node, key, home)
+
+
+def has_given(node: Node, key: SetKey, home: bytes) -> bool:
+    """Whether `home` has given that, since the restore and our last change of keys."""
+    return bool(node.setting(_name_of_given(key, home.hex())))
+
+
+def given(node: Node, key: SetKey, home: bytes) -> None:
+    """`home` has given all that it kept aside of ours in this set."""
+    node.set_setting(_name_of_given(key, home.hex()), "1")
+
+
+def ask_again(node: Node) -> None:
+    """Our key was replaced: what is in others' sets, and not in ours yet, they keep aside from now on."""
+    settings.remove_all(node.connection, _GIVEN)
+    node.set_setting(_ROTATED, "1")  # the folder may be a copy of yesterday, and nothing shows that
+
+
+def set_equal(node: Node, key: SetKey, home: bytes) -> None:
+    """A set was equal on both sides. Where `home` has given what was in none, nothing is forgotten there."""
+    if forgetful(node) and has_given(node, key, home) and not node.setting(_name_of_whole(key)):
+        node.set_setting(_name_of_whole(key), "1")
+
+
+def may_be_forgotten(node: Node, scope: Scope) -> bool:
+    """Whether others may know of an erasure in this scope that we have forgotten: none was heard yet."""
+    if not forgetful(node) or scope[0] == LOCAL:
+        return False
+    roster = node.records.known.rosters.get(scope[-1])
+    if roster is not None and roster.members <= {node.home}:
+        return False
+    key = _set_of(node, scope)
+    return not (node.setting(_name_of_whole(key)) or settings.names(node.connection, _name_of_given(key)))
+
+
+def nobody_will_be_heard(node: Node, scope: Scope) -> None:
+    """A coordinator says so: nothing in this scope waits for a neighbor any more."""
+    node.set_setting(_name_of_whole(_set_of(node, scope)), "1")
+
+
+def _set_of(node: Node, scope: Scope) -> SetKey:
+    return ("coalition", scope[1]) if scope[0] == COALITION else ("pair", partner(scope, node.home))

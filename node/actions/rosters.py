@@ -154,8 +154,8 @@ def _assented(node: Node, roster: Roster) -> bool:
     return any(proposal.id in ours for proposal in roster.proposals)
 
 
-def propose(node: Node, session: Session, coalition_id: bytes, roles: Mapping[bytes, Role]) -> bytes:
-    """Propose who votes, who is a guest and who is out; it is our assent as well. Gives the epoch's id."""
+def proposal(node: Node, session: Session, coalition_id: bytes, roles: Mapping[bytes, Role]) -> Epoch:
+    """What `propose` would propose. Raises OurFault where we may not, or nothing would change."""
     coordinator(session)
     roster = _roster(node, coalition_id)
     if node.home not in roster.voters:
@@ -173,13 +173,18 @@ def propose(node: Node, session: Session, coalition_id: bytes, roles: Mapping[by
     if set(by_role["voter"]) == roster.voters and not by_role["out"] and not _renewed(node, roster):
         raise OurFault("bad_input", "That is the roster as it is.")
     staying = sorted([*by_role["voter"], *by_role["guest"]])
-    epoch = Epoch(
+    return Epoch(
         previous=roster.in_force,
         voters=by_role["voter"],
         guests=by_role["guest"],
         out=by_role["out"],
         keys=[[home, known[home].head] for home in staying],
     )
+
+
+def propose(node: Node, session: Session, coalition_id: bytes, roles: Mapping[bytes, Role]) -> bytes:
+    """Propose who votes, who is a guest and who is out; it is our assent as well. Gives the epoch's id."""
+    epoch = proposal(node, session, coalition_id, roles)
     with node.records.transaction():
         proposed = say(node, None, "epoch", coalition(coalition_id), epoch.body())
         say(node, None, "assent", coalition(coalition_id), Assent(epoch=proposed.id).body())
@@ -224,4 +229,6 @@ def leave(node: Node, session: Session, coalition_id: bytes) -> None:
     """Leave a coalition: the others see it, and nothing more of it is exchanged. Hours stand."""
     coordinator(session)
     roster = _roster(node, coalition_id)
+    if node.home not in roster.members and node.home not in roster.vouched:
+        raise OurFault("no_longer_possible", "This neighborhood is not in that coalition.")
     say(node, None, "leave", coalition(coalition_id), Leave(epoch=roster.in_force).body())

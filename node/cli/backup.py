@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,17 @@ from node.actions.lost import HAS_ONE
 from node.backup_file import SUFFIX, Header, read_header
 from node.cli import show
 from node.cli.common import (
+    Accepted,
     ask,
     data_option,
     first_line,
     folder,
     has_terminal,
     json_option,
+    long_enough,
     new_passphrase,
     print_json,
+    prompted,
     typed_name,
     who_option,
 )
@@ -80,8 +83,7 @@ def backup(file: Path, force: bool, passphrase_file: str | None, as_json: bool) 
         file = file.with_name(file.name + SUFFIX)
     if file.exists() and not force:
         raise OurFault("backup_exists", f"{file} is there already. Choose another name, or say --force.")
-    passphrase = _passphrase(passphrase_file, "Passphrase for this backup", twice=True)
-    keys.check_passphrase(passphrase)
+    passphrase = _passphrase(passphrase_file, "Passphrase for this backup", long_enough, twice=True)
     data = folder()
     with _watched(data, file.absolute(), quiet=as_json):
         made = ask(
@@ -100,19 +102,21 @@ def backup(file: Path, force: bool, passphrase_file: str | None, as_json: bool) 
     )
 
 
-def _passphrase(file: str | None, question: str, *, twice: bool = False) -> str:
+def _passphrase(
+    file: str | None, question: str, accept: Callable[[str], Accepted], *, twice: bool = False
+) -> Accepted:
+    """What `accept` makes of the passphrase. Somebody who is asked for it may try again."""
     if file is not None:
-        return first_line(Path(file))
+        return accept(first_line(Path(file)))
     if given := os.environ.get("BARNRAISE_BACKUP_PASSPHRASE"):
-        return given
+        return accept(given)
     if not has_terminal():
         raise OurFault(
             "bad_input",
             "The backup's passphrase is needed. There is no terminal to ask at, "
             "so set BARNRAISE_BACKUP_PASSPHRASE or give --passphrase-file.",
         )
-    answer: str = click.prompt(question, hide_input=True, err=True, confirmation_prompt=twice)
-    return answer
+    return prompted(question, accept, hidden=True, twice=twice)
 
 
 @contextmanager
@@ -185,11 +189,17 @@ def restore(
         _without_backup(peer, words_file, neighborhood, area, language, passphrase_file, yes)
         return
     data = folder()
+    if not file.exists() and (named := file.with_name(file.name + SUFFIX)).exists():
+        file = named  # as "barnraise backup" named it
     header = _whole(file)
-    passphrase = _passphrase(passphrase_file, "Passphrase of this backup")
-    key = asyncio.run(keys.derive(passphrase, header.salt))
-    if not header.fits(key):
-        raise OurFault("wrong_backup_passphrase")
+
+    def opening(passphrase: str) -> bytes:
+        key = asyncio.run(keys.derive(passphrase, header.salt))
+        if not header.fits(key):
+            raise OurFault("wrong_backup_passphrase")
+        return key
+
+    key = _passphrase(passphrase_file, "Passphrase of this backup", opening)
     try:
         lock = lock_folder(data)
     except WorldFault as fault:
@@ -243,16 +253,18 @@ def _without_backup(
     passphrase_file: str | None,
     yes: bool,
 ) -> None:
-    show.say(WITHOUT_BACKUP)
     if (folder() / DATABASE_NAME).exists() and ask("status").result["set_up"]:
         show.say(
             f"There is a neighborhood in {folder()}, so nothing was changed."
             "\nWith a backup: barnraise restore FILE"
             "\nWhere the data is here, but the node's key was stolen: barnraise recover key"
+            "\n\nIf it were lost:\n"
         )
+        show.say(WITHOUT_BACKUP)
         if peer is not None:
             raise OurFault("already_set_up", HAS_ONE)
         return
+    show.say(WITHOUT_BACKUP)
     if peer is None and not has_terminal():
         show.say("With a backup: barnraise restore FILE")
         show.say("With the recovery sheet, and a neighbor's node: barnraise restore --peer ADDRESS --as NAME")
@@ -262,7 +274,6 @@ def _without_backup(
     ):
         show.say("Then look for a backup first, and for the sheet. With a backup: barnraise restore FILE")
         return
-    address = peer or click.prompt("Address of a neighbor's node, such as 192.168.1.20:8420", err=True)
     name = _given(typed_name(), "Your name, as the coordinator", "--as NAME")
     called = _given(neighborhood, "Name of the neighborhood", "--neighborhood NAME")
 
@@ -270,7 +281,7 @@ def _without_backup(
         return first_line(Path(passphrase_file)) if passphrase_file is not None else new_passphrase()
 
     beginning = Beginning(called, area, name, language)
-    bring_back(address, words_file, beginning, chosen, yes=yes, as_json=False)
+    bring_back(peer, words_file, beginning, chosen, yes=yes, as_json=False)
 
 
 def _given(said: str | None, question: str, option: str) -> str:

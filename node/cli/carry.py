@@ -19,6 +19,7 @@ from protocol.errors import Fault, OurFault
 
 ANSWER_TIMEOUT_S = 6 * 3600.0  # a large file on a slow stick
 _LOOK_EVERY_S = 0.5
+NAMES_SHOWN_MAX = 6  # of neighborhoods that nothing can be sealed to
 _FILE = click.Path(path_type=Path)
 _FORCE = click.option("--force", is_flag=True, help="Replace the file if it is there already.")
 
@@ -97,7 +98,9 @@ def _say_made(made: dict[str, Any]) -> None:
     show.say(f"{made['path']} is written and checked: {counted}, {show.size(made['size_bytes'])}.")
     show.say(f"It opens for {names} alone.")
     if made["no_key"]:
-        left_out = ", ".join(show.clean(name) for name in made["no_key"])
+        left_out = ", ".join(show.clean(name) for name in made["no_key"][:NAMES_SHOWN_MAX])
+        if len(made["no_key"]) > NAMES_SHOWN_MAX:
+            left_out += f" and {len(made['no_key']) - NAMES_SHOWN_MAX} more"
         show.say(f"No key is known yet of {left_out}: nothing can be sealed to them.")
 
 

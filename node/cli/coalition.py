@@ -9,23 +9,25 @@ import click
 from node.cli import show
 from node.cli.common import (
     Commands,
+    Decorated,
     acting,
     as_options,
     ask,
     call,
     data_option,
-    has_terminal,
     json_option,
     print_json,
+    sure,
+    yes_option,
 )
-from protocol.errors import OurFault, WorldFault
+from protocol.errors import WorldFault
 
 
 @click.group(cls=Commands)
 @data_option
 @as_options
 def coalition() -> None:
-    """List, found and join coalitions.
+    """Found, join and leave coalitions, and say who votes in them.
 
     In a coalition, neighborhoods share needs and offers with one another.
     """
@@ -82,14 +84,21 @@ _which_option = click.option(
 )
 
 
+def _for_coordinators(function: Decorated) -> Decorated:
+    """The options of whatever somebody does in one coalition."""
+    return data_option(as_options(_which_option(json_option(function))))
+
+
+def _there(which: str, **parameters: Any) -> dict[str, Any]:
+    """The parameters of a command by whoever acts, in one coalition."""
+    return {**acting(), "coalition": which, **parameters}
+
+
 @coalition.command()
-@data_option
-@as_options
-@_which_option
-@json_option
+@_for_coordinators
 def invite(which: str, as_json: bool) -> None:
     """Make a code that lets one more neighborhood in. It works once, for seven days."""
-    made = call("coalition_invite", **acting(), coalition=which)
+    made = call("coalition_invite", **_there(which))
     if as_json:
         print_json(made)
         return
@@ -149,10 +158,8 @@ def _tell(found: dict[str, Any], as_json: bool) -> None:
         return
     show.table(["Neighborhood", "Role"], [(one["name"], one["role"]) for one in found["members"]])
     for one in found["proposals"]:
-        show.say(f"\nProposed ({one['id'][: show.ID_CHARS]}): voting {_names(one['voters'])}")
-        for what, names in (("guests", one["guests"]), ("out", one["out"]), ("agreed", one["assents"])):
-            if names:
-                show.say(f"  {what}: {_names(names)}")
+        show.say(f"\nProposed ({one['id'][: show.ID_CHARS]}):")
+        _tell_roles(one, agreed=one["assents"])
         if one["same"]:
             show.say("  Nobody's role changes; it lists keys that were replaced.")
         show.say(
@@ -173,47 +180,80 @@ def _tell(found: dict[str, Any], as_json: bool) -> None:
         show.say("\nSomebody has signed two different rosters. See: barnraise coalition branches")
 
 
+def _tell_roles(found: dict[str, Any], **more: list[str]) -> None:
+    roles = {"voting": found["voters"], "guests": found["guests"], "out": found["out"], **more}
+    for what, names in roles.items():
+        if names:
+            show.say(f"  {what}: {_names(names)}")
+
+
 def _names(names: list[str]) -> str:
     return ", ".join(show.clean(name) for name in names) or "nobody"
 
 
 @coalition.command()
-@data_option
-@as_options
-@_which_option
-@json_option
+@_for_coordinators
+@click.option("--votes", "voters", multiple=True, metavar="NEIGHBORHOOD", help="It is to vote.")
+@click.option(
+    "--guest", "guests", multiple=True, metavar="NEIGHBORHOOD", help="It is to share, and not vote."
+)
+@click.option("--out", multiple=True, metavar="NEIGHBORHOOD", help="It is to be no longer in the coalition.")
+@yes_option
+def propose(
+    voters: tuple[str, ...],
+    guests: tuple[str, ...],
+    out: tuple[str, ...],
+    yes: bool,
+    which: str,
+    as_json: bool,
+) -> None:
+    """Propose who votes, who is a guest and who is out. It is your neighborhood's yes as well.
+
+    Each option may be given several times. Who is not named keeps their role. It is decided once more than
+    half of those who vote agree; where your neighborhood is the only one that votes, at once.
+    """
+    if not (voters or guests or out):
+        raise click.UsageError("Say what changes: --votes, --guest or --out NEIGHBORHOOD.")
+    parameters = _there(which, voters=list(voters), guests=list(guests), out=list(out))
+
+    def tell(found: dict[str, Any]) -> str:
+        show.say(f"In “{show.clean(found['coalition'])}” from then on:")
+        _tell_roles(found)
+        if found["out"]:
+            show.say("Once it is decided, their shared posts leave everybody's boards. Hours stand.")
+        return "Propose this? It is decided at once" if found["at_once"] else "Propose this?"
+
+    _tell(sure("coalition_propose", parameters, tell, yes=yes, otherwise="to propose it"), as_json)
+
+
+@coalition.command()
+@_for_coordinators
 def renew(which: str, as_json: bool) -> None:
     """Propose the roster as it is, with the keys of today.
 
     Worth it after a neighborhood has replaced its node's key: until a roster lists the new one, whoever
     finds an old recovery sheet could make another key count instead.
     """
-    _tell(call("coalition_renew", **acting(), coalition=which), as_json)
+    _tell(call("coalition_renew", **_there(which)), as_json)
 
 
 @coalition.command()
 @click.argument("newcomer", metavar="ID")
-@data_option
-@as_options
-@_which_option
-@json_option
+@_for_coordinators
 def vouch(newcomer: str, which: str, as_json: bool) -> None:
     """Vouch for a neighborhood that another has invited. ID as “barnraise coalition show” shows it.
 
     Needed where three or more neighborhoods vote: then two of them have to vouch for a newcomer.
     """
-    _tell(call("coalition_vouch", **acting(), coalition=which, newcomer=newcomer), as_json)
+    _tell(call("coalition_vouch", **_there(which, newcomer=newcomer)), as_json)
 
 
 @coalition.command()
 @click.argument("proposal", metavar="ID")
-@data_option
-@as_options
-@_which_option
-@json_option
+@_for_coordinators
 def agree(proposal: str, which: str, as_json: bool) -> None:
     """Agree to a proposal. ID is the beginning of its id, as “barnraise coalition show” shows it."""
-    _tell(call("coalition_agree", **acting(), coalition=which, proposal=proposal), as_json)
+    _tell(call("coalition_agree", **_there(which, proposal=proposal)), as_json)
 
 
 @coalition.command()
@@ -246,11 +286,7 @@ def _tell_branch(one: dict[str, Any]) -> None:
     day = show.moment(one["created"]).date().isoformat()
     here = ", followed here" if one["followed"] else ""
     show.say(f"{one['id'][: show.ID_CHARS]}, proposed by {show.clean(one['proposed_by'])} on {day}{here}")
-    for what, names in (
-        ("voting", one["voters"]), ("guests", one["guests"]), ("out", one["out"]), ("agreed", one["signed"])
-    ):  # fmt: skip
-        if names:
-            show.say(f"  {what}: {_names(names)}")
+    _tell_roles(one, agreed=one["signed"])
     show.say(f"  decisions since: {one['epochs'] - 1}")
     if not one["with_us"]:
         show.say("  This neighborhood is not in it: you would leave the coalition.")
@@ -261,23 +297,45 @@ def _tell_branch(one: dict[str, Any]) -> None:
 @data_option
 @as_options
 @_which_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 def follow(branch: str, which: str, yes: bool, as_json: bool) -> None:
     """Follow another roster of a coalition from now on. ID as “barnraise coalition branches” shows it.
 
     It changes only which one this node follows, and can be taken back.
     """
-    parameters = {**acting(), "coalition": which, "branch": branch}
-    if not yes:
-        if not has_terminal():
-            raise OurFault("bad_input", "There is no terminal to ask at. Say --yes to follow that roster.")
-        found = call("coalition_follow", **parameters, sure=False)
+
+    def tell(found: dict[str, Any]) -> str:
         _tell_branch(found)
-        click.confirm("Follow this roster?", abort=True, err=True)
-        parameters["branch"] = found["id"]
-    done = call("coalition_follow", **parameters, sure=True)
+        return "Follow this roster?"
+
+    parameters = _there(which, branch=branch)
+    done = sure(
+        "coalition_follow", parameters, tell, yes=yes, otherwise="to follow that roster", exact="branch"
+    )
     if as_json:
         print_json(done)
     else:
         show.say("This neighborhood follows that roster from now on.")
+
+
+@coalition.command()
+@_for_coordinators
+@yes_option
+def leave(which: str, yes: bool, as_json: bool) -> None:
+    """Leave a coalition. To come back, somebody there has to invite this neighborhood again."""
+
+    def tell(found: dict[str, Any]) -> str:
+        name = show.clean(found["coalition"])
+        show.say(
+            f"With you in “{name}”: {_names(found['others'])}.\n"
+            "Your posts leave the others' boards, and theirs leave yours. Hours stand.\n"
+            "To come back, somebody there has to invite you again."
+        )
+        return f"Leave “{name}”?"
+
+    done = sure("coalition_leave", _there(which), tell, yes=yes, otherwise="to leave it")
+    if as_json:
+        print_json(done)
+    else:
+        show.say(f"This neighborhood has left “{show.clean(done['coalition'])}”.")

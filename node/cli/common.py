@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -15,10 +16,12 @@ import click
 
 from node import control
 from node.faults import refused_by_system
+from node.keys import check_passphrase
 from node.settings import Settings
 from protocol.errors import Fault, OurFault, WorldFault
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Accepted = TypeVar("Accepted")
 
 PASSPHRASE_FILE_BYTES_MAX = 1_024
 _DATA, _WHO, _FILE = "barnraise.data", "barnraise.who", "barnraise.passphrase_file"
@@ -178,8 +181,28 @@ def new_passphrase() -> str:
         return given
     if not has_terminal():
         raise OurFault("bad_input", "Set BARNRAISE_PASSPHRASE or give --passphrase-file for the new one.")
-    said: str = click.prompt("A new passphrase", hide_input=True, confirmation_prompt=True, err=True)
-    return said
+    return prompted("A new passphrase", long_enough, hidden=True, twice=True)
+
+
+def long_enough(passphrase: str) -> str:
+    """A new passphrase that is long enough. Raises OurFault("weak_passphrase")."""
+    check_passphrase(passphrase)
+    return passphrase
+
+
+def prompted(
+    question: str, accept: Callable[[str], Accepted], *, hidden: bool = False, twice: bool = False
+) -> Accepted:
+    """Ask at the terminal until `accept` takes the answer: what it refuses is said, and asked again.
+
+    So nobody types 24 words anew for a slip in something else. Raises click.Abort on Ctrl-C.
+    """
+    while True:
+        said = click.prompt(question, hide_input=hidden, confirmation_prompt=twice, err=True)
+        try:
+            return accept(said)
+        except Fault as fault:
+            click.echo(fault.sentence, err=True)
 
 
 def first_line(path: Path) -> str:
@@ -199,6 +222,39 @@ def first_line(path: Path) -> str:
 def has_terminal() -> bool:
     """Whether there is a person to ask."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def sure(
+    command: str,
+    parameters: Mapping[str, Any],
+    tell: Callable[[dict[str, Any]], str],
+    *,
+    yes: bool,
+    otherwise: str,
+    exact: str = "",
+) -> Any:
+    """Do a command that a person should be sure of.
+
+    Unless `yes`, the node says first what it would do; `tell` shows that and gives the question. `otherwise`
+    is why one would say --yes; `exact` the parameter that began an id, of which the node has found the rest.
+    Raises Fault, click.Abort.
+    """
+    if not yes:
+        if not has_terminal():
+            raise OurFault("bad_input", f"There is no terminal to ask at. Say --yes {otherwise}.")
+        found = call(command, **parameters, sure=False)
+        as_json = click.get_current_context().meta.get(_JSON)
+        with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+            question = tell(found)
+        click.confirm(question, abort=True, err=True)
+        if exact:
+            parameters = {**parameters, exact: found["id"]}
+    return call(command, **parameters, sure=True)
+
+
+def yes_option(function: Decorated) -> Decorated:
+    """--yes: for a script, or who is sure."""
+    return click.option("--yes", is_flag=True, help="Do not ask.")(function)
 
 
 def print_json(value: Any) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from node.cli import show
-from node.cli.common import acting, as_options, call, data_option, has_terminal, json_option, print_json
-from protocol.errors import OurFault
+from node.cli.common import acting, as_options, call, data_option, json_option, print_json, sure, yes_option
 
 KINDS = {
     "post": "Need or offer",
@@ -24,7 +23,7 @@ WHERE = {"here": "this neighborhood", "pair": "two neighborhoods", "region": "th
 @click.argument("post_id", metavar="ID")
 @data_option
 @as_options
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @click.option("--for-neighborhood", "for_all", is_flag=True, help="Somebody else's post: for coordinators.")
 @json_option
 def erase(post_id: str, yes: bool, for_all: bool, as_json: bool) -> None:
@@ -33,14 +32,14 @@ def erase(post_id: str, yes: bool, for_all: bool, as_json: bool) -> None:
     ID is the beginning of its id, as “barnraise board” shows it. The words go from this node at once, and
     from the other neighborhoods as they hear of it. Nobody can bring them back.
     """
-    parameters = {**acting(), "post": post_id, "for_all": for_all}
-    if not yes:
-        if not has_terminal():
-            raise OurFault("bad_input", "There is no terminal to ask at. Say --yes to erase it for good.")
-        found = call("erase", **parameters, sure=False)
-        click.confirm(f"Erase “{show.clean(found['title'])}” for good?", abort=True, err=True)
-        parameters["post"] = found["id"]
-    done = call("erase", **parameters, sure=True)
+    done = sure(
+        "erase",
+        {**acting(), "post": post_id, "for_all": for_all},
+        lambda found: f"Erase “{show.clean(found['title'])}” for good?",
+        yes=yes,
+        otherwise="to erase it for good",
+        exact="post",
+    )
     if as_json:
         del done["title"]
         print_json(done)

@@ -6,13 +6,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from node.cli import show
-from node.cli.common import ask, has_terminal, print_json
+from node.cli.common import ask, has_terminal, print_json, prompted
+from node.sheets import read_words
 from protocol.errors import OurFault
 
+ONE_SHEET = "The 24 words of a recovery sheet"
+WHICH_PEER = "Address of a neighbor's node, such as 192.168.1.20:8420"
 LANGUAGES = ("en", "es", "de")  # of the page; node/web/languages.py has their names
 
 words_option = click.option(
@@ -46,13 +50,18 @@ def asked_for(first: int, needed: int) -> list[str]:
     if not has_terminal():
         raise OurFault("bad_sheet", "There is no terminal to ask for the words at; give --words FILE.")
     return [
-        click.prompt(f"The 24 words of sheet {place} of {needed} needed", err=True)
+        prompted(f"The 24 words of sheet {place} of {needed} needed" if needed > 1 else ONE_SHEET, _readable)
         for place in range(first, needed + 1)
     ]
 
 
+def _readable(words: str) -> str:
+    read_words(words)
+    return words
+
+
 def bring_back(
-    address: str,
+    address: str | None,
     words_file: str | None,
     beginning: Beginning,
     passphrase: Callable[[], str],
@@ -62,10 +71,16 @@ def bring_back(
 ) -> None:
     """Ask the node at `address` whose sheet it is, have the six words compared, and be that neighborhood.
 
-    `passphrase` gives the coordinator's new one, and may ask for it. Raises Fault, click.Abort.
+    Without an address it asks for one until a node there knows the sheet. `passphrase` gives the
+    coordinator's new one, and may ask for it. Raises Fault, click.Abort.
     """
     sheets = in_file(words_file) if words_file is not None else asked_for(1, 1)
-    found = ask("recover_find", may_begin=True, address=address, sheet=sheets[0] if sheets else "").result
+    sheet = sheets[0] if sheets else ""
+
+    def find(at: str) -> tuple[str, dict[str, Any]]:
+        return at, ask("recover_find", may_begin=True, address=at, sheet=sheet).result
+
+    address, found = find(address) if address is not None else prompted(WHICH_PEER, find)
     if not as_json:
         show.say(f"{show.clean(found['peer']) or 'The other node'} knows this sheet. It belongs to:\n")
         show.facts([("six words", found["words"]), ("id", found["home"])])

@@ -13,13 +13,13 @@ from node.cli.common import (
     as_options,
     call,
     data_option,
-    has_terminal,
     json_option,
     print_json,
+    sure,
+    yes_option,
 )
 from node.cli.links import bases_of, show_links
 from node.cli.lost import in_file, words_option
-from protocol.errors import OurFault
 
 
 @click.group(cls=Commands)
@@ -144,6 +144,32 @@ def settle(key: str, as_json: bool) -> None:
     show.say("Agreed. The new key counts." if agreed else "Said again. Another that votes is asked.")
 
 
+@member.command("take-back")
+@click.argument("key")
+@data_option
+@as_options
+@yes_option
+@json_option
+def take_back(key: str, yes: bool, as_json: bool) -> None:
+    """Take a contested new key of a member here back: KEY as “barnraise member reissues” shows it.
+
+    For a code that went to the wrong person. The old passphrase works again, the new one opens nothing. Only
+    coordinators can.
+    """
+    done = sure(
+        "member_take_back",
+        {**acting(), "new": key},
+        lambda found: f"Take the new passphrase of {show.clean(found['name'])} back?",
+        yes=yes,
+        otherwise="to take it back",
+        exact="new",
+    )
+    if as_json:
+        print_json(done)
+        return
+    show.say("Taken back. The old passphrase works again.")
+
+
 def _belongings(found: dict[str, Any]) -> None:
     show.say(
         f"{show.counted(found['posts'], 'post')}, {found['shared']} of them shared with the region; "
@@ -153,21 +179,20 @@ def _belongings(found: dict[str, Any]) -> None:
     )
 
 
-def _sure(command: str, question: str, yes: bool, **parameters: Any) -> Any:
+def _erased(command: str, question: str, yes: bool, **parameters: Any) -> Any:
     """Show what would go, ask, then do it."""
-    if not yes:
-        if not has_terminal():
-            raise OurFault("bad_input", "There is no terminal to ask at. Say --yes to erase it all for good.")
-        found = call(command, **parameters, sure=False)
+
+    def tell(found: dict[str, Any]) -> str:
         _belongings(found)
-        click.confirm(question.format(name=show.clean(found["name"])), abort=True, err=True)
-    return call(command, **parameters, sure=True)
+        return question.format(name=show.clean(found["name"]))
+
+    return sure(command, parameters, tell, yes=yes, otherwise="to erase it all for good")
 
 
 @member.command()
 @data_option
 @as_options
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 def leave(yes: bool, as_json: bool) -> None:
     """Leave this neighborhood, and erase everything that is yours: posts, notes, profile, key.
@@ -175,7 +200,7 @@ def leave(yes: bool, as_json: bool) -> None:
     The words go from this node at once, and from other neighborhoods as they hear of it. Nobody can bring
     them back. Hours stay, as numbers for a key that nobody can name.
     """
-    done = _sure("member_leave", "Leave, and erase all of it for good?", yes, **acting())
+    done = _erased("member_leave", "Leave, and erase all of it for good?", yes, **acting())
     if as_json:
         print_json(done)
         return
@@ -186,7 +211,7 @@ def leave(yes: bool, as_json: bool) -> None:
 @click.argument("name")
 @data_option
 @as_options
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 def remove(name: str, yes: bool, as_json: bool) -> None:
     """Remove NAME, who is gone for good, and erase everything of theirs. Only coordinators can.
@@ -194,7 +219,7 @@ def remove(name: str, yes: bool, as_json: bool) -> None:
     It is done in the neighborhood's name. Hours stay, as numbers.
     """
     question = "Remove {name}, and erase all of it for good?"
-    done = _sure("member_remove", question, yes, **acting(), name=name)
+    done = _erased("member_remove", question, yes, **acting(), name=name)
     if as_json:
         print_json(done)
         return

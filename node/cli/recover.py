@@ -71,6 +71,7 @@ def status(as_json: bool) -> None:
             "This node was restored from a backup. If other nodes refuse it now, its key was replaced after"
             " that: “barnraise recover key” asks them first, and makes a new one."
         )
+    _show_held(found["held_back"])
     _show_rest(found["rest"])
 
 
@@ -91,6 +92,7 @@ def key(words_file: str | None, peer: str, alone: bool, as_json: bool) -> None:
         print_json(done)
         return
     show.say(f"The node has a new key. Records signed anew: {done['signed']}.")
+    _show_held(call("recover_status")["held_back"])
     _show_rest(done["rest"])
 
 
@@ -140,6 +142,25 @@ def person(author: str, name: str, as_json: bool) -> None:
         return
     show.say(f"Signed anew: {done['signed']}.")
     _show_rest(done["rest"])
+
+
+@recover.command()
+@data_option
+@as_options
+def unheard() -> None:
+    """Sign anew what waits for a neighbor's node after a restore, because none will be heard.
+
+    What was erased after the backup was made may be shown again.
+    """
+    done = call("recover_unheard", **acting())
+    show.say(f"Signed anew: {done['signed']}.")
+
+
+def _show_held(count: int) -> None:
+    if count:
+        show.say(f"\nRecords that wait until a neighbor's node is heard: {count}.")
+        show.say("Something may have been erased since the backup, and neighbors know.")
+        show.say("If none of them will be heard any more: barnraise recover unheard --as NAME")
 
 
 def _show_rest(rest: list[dict[str, Any]]) -> None:

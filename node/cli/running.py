@@ -15,6 +15,8 @@ from node.cli import show
 from node.cli.common import ask, call, data_option, data_text, folder, json_option, print_json
 from node.cli.links import bases, bases_of, show_links
 from node.logs import log_to
+from node.pair_room import BYTES_MAX as PAIR_BYTES_MAX
+from node.pair_room import BYTES_PER_DAY as PAIR_BYTES_PER_DAY
 from node.settings import Settings
 from protocol.errors import OurFault, WorldFault
 
@@ -146,7 +148,7 @@ def status(as_json: bool) -> None:
     )
     for line in _came(found):
         show.say(line)
-    for note in (found["discovery_note"], found["clock_note"]):
+    for note in (found["disk_note"], found["discovery_note"], found["clock_note"]):
         if note:
             show.say(f"\n{show.clean(note)}")
 
@@ -161,6 +163,11 @@ def _came(found: dict[str, Any]) -> list[str]:
             said.append(f"{one['skipped']:,} skipped because they cannot be right")
         if one["waiting"]:
             said.append(f"{one['waiting']:,} waiting their turn")
+        if one["no_room"]:
+            said.append(
+                f"{one['no_room']:,} that wait there, because what it shares with this neighborhood alone "
+                f"has filled its room here ({PAIR_BYTES_MAX >> 20} MB, then {PAIR_BYTES_PER_DAY >> 20} a day)"
+            )
         if one["left_out"]:
             said.append(f"{show.counted(one['left_out'], 'batch', 'batches')} put off")
         if len(said) > 1:

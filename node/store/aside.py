@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
+from node.store.quota import IN_SLOT
 from protocol.encoding import encode
 from protocol.judge import Known
 from protocol.kinds.keys import RIVALS_MAX
@@ -43,13 +45,11 @@ def set_aside(connection: sqlite3.Connection, known: Known) -> bool:
             )
     for coalition_id, roster in known.rosters.items():
         scope = encode([COALITION, coalition_id])
-        homes = connection.execute(
-            f"SELECT DISTINCT home FROM records WHERE scope = ? AND status = 0 AND {_LEAVING}", (scope,)
-        ).fetchall()
-        for (home,) in homes:
+        for (home,) in connection.execute("SELECT DISTINCT home FROM records").fetchall():
             if home not in roster.members:
                 connection.execute(
-                    f"UPDATE records SET status = 1 WHERE scope = ? AND home = ? AND {_LEAVING}",
+                    "UPDATE records SET status = 1 WHERE +scope = ? AND home = ? AND status = 0"
+                    f" AND {_LEAVING}",
                     (scope, home),
                 )
     return connection.total_changes != before
@@ -101,31 +101,64 @@ def of_scope(
 _SAID_AGAIN = "author = home AND kind IN ('node', 'standing', 'parcel')"
 
 
+# Of members, by any of their keys; what our neighborhood had erased waits for a decision on that erasure.
+_MEMBERS = (
+    "status = 1 AND home = ? AND home_key != ?"
+    " AND (author IN (SELECT key FROM members) OR author IN ({marks}))"
+    " AND NOT EXISTS (SELECT 1 FROM records m WHERE m.erases = records.thing)"
+)
+
+
+def scopes_of_ours(connection: sqlite3.Connection, home: bytes, key: bytes) -> list[bytes]:
+    """The scopes in which anything of ours under another key than `key` is kept aside that can be erased."""
+    sql = "SELECT DISTINCT scope FROM records WHERE status = 1 AND home = ? AND home_key != ?"
+    return [row[0] for row in connection.execute(f"{sql} AND expires IS NOT NULL", (home, key))]
+
+
 def of_members(
-    connection: sqlite3.Connection, home: bytes, key: bytes, former: list[bytes], count: int
+    connection: sqlite3.Connection,
+    home: bytes,
+    key: bytes,
+    former: list[bytes],
+    count: int,
+    held: Sequence[bytes] = (),
 ) -> list[bytes]:
     """Messages of ours kept aside under another key than `key` that a present member signed, oldest first.
 
     `former` are the earlier keys of members' accounts. What our neighborhood had erased waits until a
-    coordinator has decided on that erasure.
+    coordinator has decided on that erasure; what can be erased waits in the scopes `held`.
     """
-    marks = ", ".join("?" * len(former))
+    where = _MEMBERS.format(marks=", ".join("?" * len(former)))
+    waits = f"expires IS NOT NULL AND scope IN ({', '.join('?' * len(held))})"
     rows = connection.execute(
-        "SELECT message FROM records WHERE status = 1 AND home = ? AND home_key != ?"
-        f" AND (author IN (SELECT key FROM members) OR author IN ({marks}))"
-        " AND NOT EXISTS (SELECT 1 FROM records m WHERE m.erases = records.thing) ORDER BY seq LIMIT ?",
-        (home, key, *former, count),
+        f"SELECT message FROM records WHERE {where} AND NOT ({waits}) ORDER BY seq LIMIT ?",
+        (home, key, *former, *held, count),
     )
     return [row[0] for row in rows]
 
 
-def rest(connection: sqlite3.Connection, home: bytes, key: bytes) -> list[tuple[bytes, str, int]]:
-    """(author, kind, count) of what is kept aside of ours and waits for a coordinator."""
+def count_held(
+    connection: sqlite3.Connection, home: bytes, key: bytes, former: list[bytes], held: list[bytes]
+) -> int:
+    """How many of these wait in the scopes `held`."""
+    where = _MEMBERS.format(marks=", ".join("?" * len(former)))
+    waits = f"expires IS NOT NULL AND scope IN ({', '.join('?' * len(held))})"
+    sql = f"SELECT count(*) FROM records WHERE {where} AND {waits}"
+    return int(connection.execute(sql, (home, key, *former, *held)).fetchone()[0])
+
+
+def rest(
+    connection: sqlite3.Connection, home: bytes, key: bytes, former: Sequence[bytes] = ()
+) -> list[tuple[bytes, str, int]]:
+    """(author, kind, count) of what is kept aside of ours and waits for a coordinator.
+
+    What a present member signed does not, with whichever key of their account (`former`).
+    """
     return connection.execute(
         "SELECT author, kind, count(*) FROM records WHERE status = 1 AND home = ? AND home_key != ?"
-        f" AND author NOT IN (SELECT key FROM members) AND NOT ({_SAID_AGAIN})"
-        " GROUP BY author, kind ORDER BY author, kind",
-        (home, key),
+        f" AND author NOT IN (SELECT key FROM members) AND author NOT IN ({', '.join('?' * len(former))})"
+        f" AND NOT ({_SAID_AGAIN}) GROUP BY author, kind ORDER BY author, kind",
+        (home, key, *former),
     ).fetchall()
 
 
@@ -167,7 +200,7 @@ def in_slot(
     connection: sqlite3.Connection, scope: bytes, home: bytes, slot: bytes, *, marks_only: bool
 ) -> list[tuple[bytes, bytes]]:
     """(message, key of the home) of the records that count in a slot, or of its marks of erasure only."""
-    sql = "SELECT message, home_key FROM records WHERE scope = ? AND home = ? AND slot = ? AND status = 0"
+    sql = f"SELECT message, home_key FROM records WHERE {IN_SLOT}"
     return connection.execute(sql + " AND erases IS NOT NULL" * marks_only, (scope, home, slot)).fetchall()
 
 

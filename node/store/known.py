@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
+from node.store import settings
 from protocol.encoding import encode
 from protocol.judge import Known
 from protocol.kinds.accounts import Accounts, build_accounts
@@ -13,12 +15,19 @@ from protocol.kinds.roster import Roster, build_roster, homes_named
 from protocol.record import Record, parse
 from protocol.scopes import KEYS_SCOPE, coalition
 
+DISPUTED_DAY = (
+    "disputed_day"  # setting: the day that a neighbor says, before ours, while nobody can tell whose is right
+)
 ROSTER_KINDS = ("charter", "epoch", "assent", "sponsor", "leave")
 KEY_KINDS = ("inception", "rotation")
+PARSED_MAX = (
+    4_000  # records of keys, rosters and accounts that stay taken apart, some 10 MB: each change reads all
+)
 
 
 def load(connection: sqlite3.Connection, own_home: bytes, today: int) -> Known:
     """Everything the judge may look at, from the records held. Keeps each coalition's anchor."""
+    ahead_days = max(0, today - int(settings.get(connection, DISPUTED_DAY) or today))
     followed = dict(connection.execute("SELECT id, anchor FROM coalitions WHERE state != 'declined'"))
     partners = {row[0] for row in connection.execute("SELECT home FROM neighbors WHERE state != 'declined'")}
     roster_records = {c: roster_set_acts(connection, c) for c in followed}
@@ -47,7 +56,16 @@ def load(connection: sqlite3.Connection, own_home: bytes, today: int) -> Known:
     policies = {
         (r.home, r.id): policy for records in by_home.values() for r in records if (policy := policy_of(r))
     }
-    return Known(own_home, today, chains, rosters, frozenset(wanted), policies, frozenset(followed))
+    return Known(
+        own_home,
+        today - ahead_days,
+        chains,
+        rosters,
+        frozenset(wanted),
+        policies,
+        frozenset(followed),
+        ahead_days,
+    )
 
 
 def load_accounts(connection: sqlite3.Connection, rosters: Mapping[bytes, Roster]) -> Accounts:
@@ -86,4 +104,9 @@ def _read(connection: sqlite3.Connection, where: str, arguments: Iterable[object
     rows = connection.execute(
         f"SELECT message, home_key FROM records WHERE status = 0 AND {where} ORDER BY seq", tuple(arguments)
     )
-    return [parse(message).with_home_key(home_key) for message, home_key in rows]
+    return [_parsed(message, home_key) for message, home_key in rows]
+
+
+@lru_cache(maxsize=PARSED_MAX)
+def _parsed(message: bytes, home_key: bytes) -> Record:
+    return parse(message).with_home_key(home_key)

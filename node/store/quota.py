@@ -38,10 +38,17 @@ def slot_of(record: Record) -> bytes:
     return (HOME if record.by_home else MEMBER) + record.thing
 
 
+# The records of a slot, found by what they are or speak of: ?1 the scope, ?2 the home, ?3 the slot. (A plus
+# keeps SQLite from looking through all of a scope.)
+IN_SLOT = (
+    "(thing = substr(?3, 2) OR refers = substr(?3, 2) OR erases = substr(?3, 2))"
+    " AND +scope = ?1 AND +home = ?2 AND slot = ?3 AND +status = 0"
+)
+
 # What is over but not deleted yet, and what came in on a clock that ran ahead, is not the same on all nodes:
 # it takes nobody's place.
 _TAKEN = (
-    "SELECT DISTINCT slot FROM records WHERE scope = ? AND home = ? AND status = 0"
+    "SELECT DISTINCT slot FROM records WHERE +scope = ? AND home = ? AND +status = 0"
     " AND (substr(slot, 1, 1) = x'72' OR (created < ? AND (expires IS NULL OR expires > ?)))"
 )
 
@@ -79,15 +86,16 @@ class Slots:
     def over(self, roster: Roster, today: int) -> list[tuple[bytes, bytes, bytes]]:
         """(scope, home, slot) of what is over the quota today: things made ahead of time, whose day came."""
         scope = scope_bytes(coalition(roster.coalition))
+        letters = (MEMBER, HOME, ROSTER, SUCCESSION, CONTEST)
+        fewest = min(_quota(roster, letter) for letter in letters)
         many = self._connection.execute(
-            "SELECT home, substr(slot, 1, 1) AS letter, count(*) FROM records"
-            " WHERE scope = ? GROUP BY home, letter",
-            (scope,),
+            "SELECT home FROM records GROUP BY home HAVING count(*) > ?", (fewest,)
         ).fetchall()
         found = []
-        for home, letter, count in many:  # those kept aside too, and several in a slot: then look closely
-            if count > _quota(roster, letter):
-                same = sorted(slot for slot in self._read(scope, home, today) if slot[:1] == letter)
+        for (home,) in many:  # of any scope and class: then look closely
+            taken = sorted(self._read(scope, home, today))
+            for letter in letters:
+                same = [slot for slot in taken if slot[:1] == letter]
                 found += [(scope, home, slot) for slot in same[_quota(roster, letter) :]]
         return found
 

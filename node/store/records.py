@@ -20,7 +20,7 @@ from typing import Literal
 
 from node.store import aside, database, erasures, known
 from node.store.aside import returning, set_aside
-from node.store.quota import Slots, slot_of
+from node.store.quota import IN_SLOT, Slots, slot_of
 from node.store.rows import Rows
 from node.store.words import merge_if_small, note_lingering
 from node.views import in_search_index, rebuild, refresh, refresh_accounts
@@ -271,7 +271,7 @@ class Records(Rows):
         Marks wait aside, lest words come back, and so does what is our own: a thief's flood may be why.
         """
         waiting = aside.in_slot(self.connection, scope, home, slot, marks_only=home != self.own_home)
-        count = self._drop("scope = ? AND home = ? AND slot = ? AND status = 0", (scope, home, slot))
+        count = self._drop(IN_SLOT, (scope, home, slot))
         for message, home_key in waiting:
             self._wait_aside(parse(message).with_home_key(home_key))
         return count

@@ -66,6 +66,31 @@ def replace_key(
     )
 
 
+def account_of_step(connection: sqlite3.Connection, old: bytes, new: bytes) -> bytes | None:
+    """The account of the member who signs with `new` now, and with `old` before."""
+    row = connection.execute(
+        "SELECT account FROM former_keys f JOIN members m ON m.key = f.account"
+        " WHERE f.key = ? AND m.signing_key = ?",
+        (old, new),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def is_signing_key(connection: sqlite3.Connection, key: bytes) -> bool:
+    """Whether a member signs with this key now."""
+    return connection.execute("SELECT 1 FROM members WHERE signing_key = ?", (key,)).fetchone() is not None
+
+
+def take_back(connection: sqlite3.Connection, account: bytes, old: bytes) -> None:
+    """Let a member sign with a key of before again, as it was sealed then; the present one is forgotten."""
+    connection.execute(
+        "UPDATE members SET (signing_key, salt, sealed_seed) ="
+        " (SELECT key, salt, sealed_seed FROM former_keys WHERE key = ?1 AND account = ?2) WHERE key = ?2",
+        (old, account),
+    )
+    connection.execute("DELETE FROM former_keys WHERE key = ? AND account = ?", (old, account))
+
+
 def former_keys(connection: sqlite3.Connection, account: bytes, most: int) -> list[FormerKey]:
     """The keys that a member signed with before, the latest first."""
     rows = connection.execute(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from node.store.quota import slot_of
+from node.store.quota import IN_SLOT, slot_of
 from node.store.reading import Reading
 from node.store.sets import Indexes, set_of
 from node.store.words import Lingering
@@ -59,8 +59,7 @@ class Rows(Reading):
         """Ids of standings of the same post under another thing. A post has one: the lowest thing."""
         place = (scope_bytes(record.scope), record.home, slot_of(record), record.thing)
         rows = self.connection.execute(
-            "SELECT id FROM records WHERE scope = ? AND home = ? AND slot = ? AND kind = 'standing'"
-            f" AND erases IS NULL AND status = 0 AND {which}",
+            f"SELECT id FROM records WHERE {IN_SLOT} AND kind = 'standing' AND erases IS NULL AND {which}",
             place,
         )
         return [row[0] for row in rows]

@@ -7,6 +7,7 @@ records and can be rebuilt. The rest is this node's own and never travels.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlite_utils import Migrations
@@ -161,6 +162,57 @@ def urgent_posts(db: Database) -> None:
 def find_aside(db: Database) -> None:
     """What is kept aside is looked for again and again, and is next to nothing among many records."""
     db.execute("CREATE INDEX records_aside ON records (scope, home, home_key) WHERE status = 1")
+
+
+_NEWEST_FIRST = """
+DROP INDEX records_slot;
+DROP TRIGGER view_posts_ai;
+DROP TRIGGER view_posts_ad;
+DROP TRIGGER view_posts_au;
+DROP TABLE view_posts_fts;
+ALTER TABLE view_posts RENAME TO earlier;
+CREATE TABLE view_posts (
+    number INTEGER PRIMARY KEY, thing BLOB NOT NULL UNIQUE, record_id BLOB NOT NULL, coalition BLOB,
+    home BLOB NOT NULL, author BLOB NOT NULL, type TEXT NOT NULL, what TEXT NOT NULL, category TEXT NOT NULL,
+    title TEXT NOT NULL, text TEXT NOT NULL, area TEXT NOT NULL, time_words TEXT NOT NULL,
+    urgency TEXT NOT NULL, slots INTEGER NOT NULL, slots_open INTEGER NOT NULL, language TEXT NOT NULL,
+    name TEXT NOT NULL, state TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL, renews BLOB);
+INSERT INTO view_posts SELECT
+    (created - 1577836800 << 20) + row_number() OVER (PARTITION BY created ORDER BY rowid) - 1, *
+    FROM earlier;
+DROP TABLE earlier;
+CREATE INDEX view_posts_home ON view_posts (home);
+CREATE INDEX view_posts_category ON view_posts (category);
+CREATE INDEX view_posts_author ON view_posts (author);
+CREATE INDEX view_posts_urgent ON view_posts (record_id) WHERE urgency = 'urgent';
+CREATE VIRTUAL TABLE view_posts_fts USING fts5 (
+    title, text, area, content = view_posts, content_rowid = number, columnsize = 0,
+    tokenize = 'unicode61 remove_diacritics 2');
+INSERT INTO view_posts_fts (view_posts_fts, rank) VALUES ('automerge', 8);
+INSERT INTO view_posts_fts (view_posts_fts) VALUES ('rebuild');
+CREATE TRIGGER view_posts_ai AFTER INSERT ON view_posts BEGIN
+    INSERT INTO view_posts_fts (rowid, title, text, area)
+        VALUES (new.number, new.title, new.text, new.area); END;
+CREATE TRIGGER view_posts_ad AFTER DELETE ON view_posts BEGIN
+    INSERT INTO view_posts_fts (view_posts_fts, rowid, title, text, area)
+        VALUES ('delete', old.number, old.title, old.text, old.area); END;
+CREATE TRIGGER view_posts_au AFTER UPDATE ON view_posts
+    WHEN (old.title, old.text, old.area) != (new.title, new.text, new.area) BEGIN
+    INSERT INTO view_posts_fts (view_posts_fts, rowid, title, text, area)
+        VALUES ('delete', old.number, old.title, old.text, old.area);
+    INSERT INTO view_posts_fts (rowid, title, text, area)
+        VALUES (new.number, new.title, new.text, new.area); END
+"""
+
+
+@migrations()
+def newest_first(db: Database) -> None:
+    """Posts are numbered by the time they were made, so that table, indexes and search give the newest first.
+
+    A slot of the quota is found by the hash in it, and needs no index of its own.
+    """
+    for statement in re.split(r";\n(?! )", _NEWEST_FIRST):
+        db.execute(statement)
 
 
 NAMES = [migration.name for migration in migrations._migrations]

@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 from protocol.kinds.posts import Post, Standing, post_state, seen_state
 from protocol.kinds.promises import Promise
 from protocol.record import Record
-from protocol.scopes import COALITION
+from protocol.scopes import COALITION, EPOCH_2020_S
 
 if TYPE_CHECKING:
     from node.store.records import Records
 
 DAY_ZERO = 0  # rows hold the state apart from expiry, which depends on the day of reading
+
+
+def first_number(created: int) -> int:
+    """The lowest number of a post made at this time. Of one second they count on as they come in."""
+    return (created - EPOCH_2020_S) << 20
 
 
 def subject(standing: Record) -> bytes:
@@ -44,9 +49,10 @@ def write(
         state, slots_open = seen_state(post, None, standing_of(records, record, said), DAY_ZERO)
     connection.execute(
         "INSERT INTO view_posts"
-        " (thing, record_id, coalition, home, author, type, what, category, title, text,"
+        " (number, thing, record_id, coalition, home, author, type, what, category, title, text,"
         " area, time_words, urgency, slots, slots_open, language, name, state, created, expires, renews)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " VALUES ((SELECT coalesce(max(number) + 1, ?1) FROM view_posts WHERE number >= ?1 AND number < ?2),"
+        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (thing) DO UPDATE SET record_id = excluded.record_id, author = excluded.author,"
         " type = excluded.type,"
         " what = excluded.what, category = excluded.category, title = excluded.title, text = excluded.text,"
@@ -54,6 +60,8 @@ def write(
         " slots = excluded.slots, slots_open = excluded.slots_open, language = excluded.language,"
         " name = excluded.name, state = excluded.state",
         (
+            first_number(record.created),
+            first_number(record.created + 1),
             thing,
             record.id,
             record.scope[1] if record.scope[0] == COALITION else None,
@@ -153,10 +161,11 @@ def board(connection: sqlite3.Connection, own_home: bytes, wanted: Filter, today
     """Rows that fit, newest first."""
     where: list[str] = ["1"]
     arguments: list[Any] = []
-    source = "view_posts p"
+    source, number = "view_posts p", "p.number"
     match = _match_words(wanted.words)
     if match:
-        source = "view_posts_fts f JOIN view_posts p ON p.rowid = f.rowid"
+        # the search index gives its matches in this order by itself, and nothing is sorted
+        source, number = "view_posts_fts f JOIN view_posts p ON p.number = f.rowid", "f.rowid"
         where.append("view_posts_fts MATCH ?")
         arguments.append(match)
     if wanted.type:
@@ -174,14 +183,15 @@ def board(connection: sqlite3.Connection, own_home: bytes, wanted: Filter, today
         where.append("p.expires > ? AND p.state NOT IN ('withdrawn', 'fulfilled')")
         arguments.append(today)
     if wanted.before is not None:
-        where.append("(p.created, p.rowid) < (?, (SELECT rowid FROM view_posts WHERE thing = ?))")
-        arguments.extend(wanted.before)
+        created, thing = wanted.before
+        where.append(f"{number} < coalesce((SELECT number FROM view_posts WHERE thing = ?), ?)")
+        arguments.extend((thing, first_number(created)))
     fits = f"FROM {source} WHERE {' AND '.join(where)}"
-    order = "ORDER BY p.created DESC, p.rowid DESC LIMIT ?"  # of one second, the one that came last first
+    order = f"ORDER BY {number} DESC LIMIT ?"
     if wanted.categories:  # the newest of each along its index: SQLite would sort all that are in any of them
-        newest = f"SELECT * FROM (SELECT p.rowid {fits} AND p.category = ? {order})"
+        newest = f"SELECT * FROM (SELECT p.number {fits} AND p.category = ? {order})"
         of_all = " UNION ALL ".join([newest] * len(wanted.categories))
-        fits = f"FROM view_posts p WHERE p.rowid IN ({of_all})"
+        fits, order = f"FROM view_posts p WHERE p.number IN ({of_all})", "ORDER BY p.number DESC LIMIT ?"
         arguments = [part for each in wanted.categories for part in (*arguments, each, wanted.limit)]
     rows = connection.execute(f"SELECT {COLUMNS} {fits} {order}", (*arguments, wanted.limit))
     return [PostRow(*row) for row in rows]

@@ -60,7 +60,8 @@ ROLES = {"member": phrase("Member"), "coordinator": phrase("Coordinator")}
 REISSUE_STATES = {
     "in_force": phrase("New key in use"),
     "contested": phrase("Contested"),
-    "settled": phrase("Contested, then agreed with another neighborhood"),
+    "taken_back": phrase("Taken back"),
+    "settled": phrase("Contested, then agreed to"),
 }
 RECORD_KINDS = {
     "post": phrase("Needs and offers"),
@@ -98,7 +99,7 @@ PASSING_WORDS = (
         "Another program keeps mDNS (port 5353) to itself, so neighbors are not found. Type their address."
     ),
     phrase("That is not the address of a node. Write it like 192.168.1.20:8420."),
-    phrase("Key and sheets can be replaced 15 times in all."),
+    phrase("Key and sheets can be replaced 99 times in all."),
     phrase("The clock of this machine is not right. Nothing expires here until it is set."),
 )
 
@@ -122,8 +123,9 @@ NOTICES = {
     "welcome": phrase("Welcome. You are in."),
     "welcome_back": phrase("Welcome back. Your new passphrase works from now on."),
     "contested": phrase("Contested. Everybody in the coalition sees it."),
-    "reissue_agreed": phrase("Agreed. The new key counts."),
     "said_again": phrase("Said again. Now another neighborhood that votes is asked."),
+    "agreed_to_key": phrase("Agreed. The new key speaks for the account again."),
+    "taken_back": phrase("Taken back. The old passphrase works again."),
     "signed_anew": phrase("Signed anew."),
     "dropped": phrase("Dropped."),
     "came_back": phrase("Your neighborhood is back."),

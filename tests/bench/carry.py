@@ -34,7 +34,7 @@ def carry_step_ms(effort: Effort) -> Measured:
         _, (riverbend, oak), _ = valley(f"bench {number}", "riverbend", "oak")
         riverbend.stop()
         oak.stop()
-        for post in range(POSTS):
+        for post in range(effort.of(POSTS)):
             who = riverbend.member(f"Neighbor {post // 150}")
             riverbend.post(f"Ride {post} to the clinic", by=who, text="On Tuesday at ten, by the mill.")
         pieces: list[bytes] = []
@@ -43,7 +43,7 @@ def carry_step_ms(effort: Effort) -> Measured:
         file = b"".join(pieces)
         reading, size = Reading(oak.node), header_size_bytes(file[:START_SIZE_BYTES])
         read = max(_longest_s(reading.begin(file[:size])), _longest_s(_steps(reading, file[size:])))
-        assert reading.finish().new == POSTS
+        assert reading.finish().new == effort.of(POSTS)
         tries.append(max(written, read))
     return Measured(round(min(tries) * 1_000, 2))
 
@@ -52,7 +52,7 @@ def carry_step_ms(effort: Effort) -> Measured:
 def carry_digest_100k_kb(effort: Effort) -> Measured:
     """A file that says which of 100,000 records are held. The floor: their short ids alone."""
     oak, section = Neighborhood("Oak Street"), Section(None, secret("pair"), None)
-    shorts = sorted(short_id(section.key, hashlib.sha256(b"%d" % n).digest()) for n in range(IDS))
+    shorts = sorted(short_id(section.key, hashlib.sha256(b"%d" % n).digest()) for n in range(effort.of(IDS)))
     packer = Packer()
     contents = [*packer.held("pair", shorts), *packer.close()]
     letter = letter_to(oak.id, secret("reader"), [section], tells_held=True)
@@ -60,7 +60,7 @@ def carry_digest_100k_kb(effort: Effort) -> Measured:
     prekeys = {oak.id: prekey_public(secret("prekey"))}
     pages = [(section.key, content) for content in contents]
     file = file_of(secret("file"), prekeys, [letter], pages, oak.seed, padded_count(needed) - needed)
-    return Measured(round(len(file) / 1_000, 1), 8 * IDS / 1_000)
+    return Measured(round(len(file) / 1_000, 1), 8 * effort.of(IDS) / 1_000)
 
 
 def _steps(reading: Reading, pages: bytes) -> Iterator[None]:

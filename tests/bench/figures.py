@@ -5,8 +5,9 @@
 
 The function's name is the figure's. It returns what was measured and, where there is one, the floor: a
 bare loop or a reference in the same unit, measured beside it. `effort` says how often to repeat; it must
-not change what is measured. A goal is an upper bound, or with `above=True` a lower one. A file with figures
-of its own stands beside this one and is named in `MODULES`.
+not change what is measured. Sizes go through `effort.of`, so that a test can run every figure small; what is
+written is always at the size named. A goal is an upper bound, or with `above=True` a lower one. A file with
+figures of its own stands beside this one and is named in `MODULES`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ class Effort:
     """How often things are repeated: many times for a figure, once to see that the machinery works."""
 
     rounds: int
+    one_in: int = 1  # sizes are divided by it: 1 for a figure, more to see that the machinery works
+
+    def of(self, size: int) -> int:
+        """This many, or a part of them; never none."""
+        return max(1, size // self.one_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +54,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is written to build/bench.json."""
+    """What is written to build/bench.json. No value: it could not be measured, and the remark says why."""
 
     name: str
-    value: float
+    value: float | None
     unit: str
     goal: float
     floor: float | None
@@ -60,6 +66,8 @@ class Result:
 
     @property
     def reached(self) -> bool:
+        if self.value is None:
+            return False
         return self.value >= self.goal if self.above else self.value <= self.goal
 
     def written(self) -> dict[str, Any]:
@@ -90,6 +98,12 @@ def all_figures() -> dict[str, Figure]:
 
 
 def run(named: Figure, effort: Effort) -> Result:
-    """Measure one figure."""
+    """Measure one figure. Raises whatever the measuring raises."""
     found = named.measure(effort)
     return Result(named.name, found.value, named.unit, named.goal, found.floor, named.above, found.remark)
+
+
+def failed(named: Figure, error: Exception) -> Result:
+    """What is written of a figure that raised."""
+    remark = f"could not be measured: {type(error).__name__}: {error}"[:500]
+    return Result(named.name, None, named.unit, named.goal, None, named.above, remark)

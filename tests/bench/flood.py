@@ -124,15 +124,15 @@ async def _calling(
             task.cancel()
 
 
-async def _deliver(caller: Caller, messages: Iterator[bytes]) -> list[float]:
+async def _deliver(caller: Caller, messages: Iterator[bytes], count: int) -> list[float]:
     times = []
-    for message in islice(messages, DELIVERIES):
+    for message in islice(messages, count):
         times.append(await caller.deliver(message))
         await asyncio.sleep(BETWEEN_S)
     return times
 
 
-async def _measure(address: str, crowd: Any) -> tuple[list[float], list[float]]:
+async def _measure(address: str, crowd: Any, effort: Effort) -> tuple[list[float], list[float]]:
     charter = crowd.coalition.charter
     honest_home, bad_home = crowd.homes
     honest_posts = (crowd.post(number) for number in range(0, 10_000, len(crowd.homes)))
@@ -141,12 +141,12 @@ async def _measure(address: str, crowd: Any) -> tuple[list[float], list[float]]:
         bad_home.id, bad_home.seed, charter.id, int(time.time()), today, FALSE_KEYS, RECORDS_EACH
     )
     ready = list(
-        islice(false, SIGNED_BEFORE)
+        islice(false, effort.of(SIGNED_BEFORE))
     )  # or signing them would hold up the honest one, who is here too
     async with _calling(address, charter, honest_home, bad_home) as (honest, bad):
-        quiet = await _deliver(honest, honest_posts)
+        quiet = await _deliver(honest, honest_posts, effort.of(DELIVERIES))
         flooding = asyncio.create_task(bad.flood(chain(ready, false)))
-        flooded = await _deliver(honest, honest_posts)
+        flooded = await _deliver(honest, honest_posts, effort.of(DELIVERIES))
         flooding.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await flooding
@@ -160,10 +160,10 @@ def flood_honest_delivery_ratio(effort: Effort) -> Measured:
     The mean of 60 records within 15 seconds, against 60 before the flood. The bad node has 10,000 keys of 10
     records each to send, and keeps to its credits. What is kept of it afterwards must be within the quota.
     """
-    here = region(THINGS_EACH + 2)  # of two neighborhoods
+    here = region(THINGS_EACH + 2)  # of two neighborhoods, whatever the effort
     data = here.copy_of_empty()
     with Running(data, here.empty_port) as node:
-        quiet, flooded = asyncio.run(_measure(node.url.removeprefix("http://"), here.crowd))
+        quiet, flooded = asyncio.run(_measure(node.url.removeprefix("http://"), here.crowd, effort))
     with contextlib.closing(sqlite3.connect(data / "barnraise.db")) as connection:
         sql = "SELECT count(*) FROM records WHERE home = ? AND author != home"
         kept = connection.execute(sql, (here.crowd.homes[1].id,)).fetchone()[0]

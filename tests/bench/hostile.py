@@ -21,12 +21,13 @@ def parse_worst_64k_ms(effort: Effort) -> Measured:
     The floor is what Python takes to look at as many bytes one by one.
     """
     worst_s, which = 0.0, ""
+    size = effort.of(SIZE_BYTES)
     for (parser, name), made in CONSTRUCTIONS.items():
-        data = made(SIZE_BYTES)
+        data = made(size)
         best_s = min(_timed(parser, data) for _ in range(effort.rounds))
         if best_s > worst_s:
             worst_s, which = best_s, f"{parser}: {name}"
-    data = bytes(SIZE_BYTES)
+    data = bytes(size)
     begun = time.thread_time()
     for byte in data:
         assert byte == 0
@@ -39,7 +40,7 @@ def parse_worst_64k_mb(effort: Effort) -> Measured:
     """The most memory that Python holds at once for one input of 64 KiB, as tracemalloc sees it."""
     worst_bytes, which = 0, ""
     for (parser, name), made in CONSTRUCTIONS.items():
-        data = made(SIZE_BYTES)
+        data = made(effort.of(SIZE_BYTES))
         PARSERS[parser](data)  # what is made once stays out of it
         tracemalloc.start()
         try:
@@ -49,7 +50,7 @@ def parse_worst_64k_mb(effort: Effort) -> Measured:
             tracemalloc.stop()
         if peak_bytes > worst_bytes:
             worst_bytes, which = peak_bytes, f"{parser}: {name}"
-    return Measured(round(worst_bytes / MIB, 2), round(SIZE_BYTES / MIB, 4), which)
+    return Measured(round(worst_bytes / MIB, 2), round(effort.of(SIZE_BYTES) / MIB, 4), which)
 
 
 def _timed(parser: str, data: bytes) -> float:

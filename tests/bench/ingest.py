@@ -54,7 +54,8 @@ def ingest_ratio_to_bare_loop(effort: Effort) -> Measured:
     turns batch by batch, so that what else the machine does falls on both. The floor is 1.
     """
     crowd = Crowd(10)
-    messages = list(crowd.posts(RATIO_RECORDS))
+    count = effort.of(RATIO_RECORDS)
+    messages = list(crowd.posts(count))
     keys = {home.id: home.key for home in crowd.homes}
     checks = [
         [(r.author, r.signatures[0], signed), (keys[r.home], r.signatures[1], signed)]
@@ -63,13 +64,13 @@ def ingest_ratio_to_bare_loop(effort: Effort) -> Measured:
     ]
     with tempfile.TemporaryDirectory() as folder:
         first = _house(crowd, folder, "first.db")
-        [_by_the_door(first, messages[at : at + AT_ONCE_MAX]) for at in range(0, RATIO_RECORDS, AT_ONCE_MAX)]
+        [_by_the_door(first, messages[at : at + AT_ONCE_MAX]) for at in range(0, count, AT_ONCE_MAX)]
         inserts = [_rows(first, "records", "seq"), _rows(first, "view_posts", "rowid")]
         ratios = []
         for turn in range(max(2, effort.rounds // 2)):
             house, bare = (_house(crowd, folder, f"{name}{turn}.db") for name in ("door", "bare"))
             door_s = bare_s = 0.0
-            for at in range(0, RATIO_RECORDS, AT_ONCE_MAX):
+            for at in range(0, count, AT_ONCE_MAX):
                 batch = slice(at, at + AT_ONCE_MAX)
                 begun = time.process_time()
                 _by_the_door(house, messages[batch])
@@ -81,7 +82,7 @@ def ingest_ratio_to_bare_loop(effort: Effort) -> Measured:
             for one in (house, bare):
                 one.connection.close()
         first.connection.close()
-    return Measured(round(median(ratios), 3), 1.0, f"{door_s / RATIO_RECORDS * 1e6:.0f} us a record")
+    return Measured(round(median(ratios), 3), 1.0, f"{door_s / count * 1e6:.0f} us a record")
 
 
 def _by_the_door(house: House, messages: list[bytes]) -> None:
@@ -122,11 +123,11 @@ class Loaded:
 
 
 @cache
-def _loaded() -> Loaded:
+def _loaded(count: int) -> Loaded:
     """Done once for all figures about it."""
-    here = region(BULK_RECORDS)
+    here = region(count)
     data = here.copy_of_empty()
-    with Running(here.folder / "full", here.full_port), Running(data, here.empty_port, BULK_RECORDS) as node:
+    with Running(here.folder / "full", here.full_port), Running(data, here.empty_port, count) as node:
         how = node.loaded()
     return Loaded(how, data, here.empty_port)
 
@@ -137,7 +138,7 @@ def bulk_100k_records_s(effort: Effort) -> Measured:
 
     Both are processes of their own with SQLite on disk. From when the empty one is ready.
     """
-    how = _loaded().how
+    how = _loaded(effort.of(BULK_RECORDS)).how
     worked = f"the loaded node worked {how['load_cpu_s']:.1f} s in all its threads"
     return Measured(round(how["load_s"], 1), None, worked)
 
@@ -145,7 +146,7 @@ def bulk_100k_records_s(effort: Effort) -> Measured:
 @figure("ms", goal=50)
 def ingest_loop_stall_ms(effort: Effort) -> Measured:
     """The longest that the event loop of the loaded node was held meanwhile. The floor: its own work then."""
-    how = _loaded().how
+    how = _loaded(effort.of(BULK_RECORDS)).how
     return Measured(
         round(how["held_ms"], 1), round(how["worked_ms"], 1), f"over 50 ms: {how['over_50_ms']} times"
     )
@@ -154,13 +155,13 @@ def ingest_loop_stall_ms(effort: Effort) -> Measured:
 @figure("MB", goal=120)
 def resident_memory_100k_mb(effort: Effort) -> Measured:
     """What the loaded node has in memory after the load, which is more than after a start."""
-    return Measured(round(_loaded().how["resident_bytes"] / 1e6, 1))
+    return Measured(round(_loaded(effort.of(BULK_RECORDS)).how["resident_bytes"] / 1e6, 1))
 
 
 @figure("s", goal=2)
 def start_100k_s(effort: Effort) -> Measured:
     """From starting the process to answering, with 100,000 records; the best of some tries."""
-    loaded = _loaded()
+    loaded = _loaded(effort.of(BULK_RECORDS))
     times = []
     for _ in range(max(2, effort.rounds // 2)):
         with Running(loaded.data, loaded.port) as node:
@@ -171,8 +172,8 @@ def start_100k_s(effort: Effort) -> Measured:
 @figure("ms", goal=100)
 def board_p99_100k_ms(effort: Effort) -> Measured:
     """The board of that node for a member, 20 requests a second, on one core: 99 of 100 are faster."""
-    loaded = _loaded()
+    loaded = _loaded(effort.of(BULK_RECORDS))
     with Running(loaded.data, loaded.port, core=0) as node:
-        times = asyncio.run(board_times_ms(node.url, BOARD_REQUESTS))
+        times = asyncio.run(board_times_ms(node.url, effort.of(BOARD_REQUESTS)))
     times.sort()
     return Measured(round(times[len(times) * 99 // 100], 1), None, f"median {times[len(times) // 2]:.0f} ms")

@@ -2,7 +2,8 @@
 
 Two exchanges talk as on a link (`sync/exchange.py`), from `compare` until nothing is left to say, and end
 with equal sets. Bytes are those of all frames both ways, before Noise, without the records themselves. What
-stands for a record here is its item filled up to the size of a small one: sync never looks into records.
+both hold already are bare items; what one side alone holds are records, as the intake reads them. Nobody
+checks signatures here, so theirs are made up.
 Times are the processor's for this thread, medians over tries with other differences each.
 """
 
@@ -13,12 +14,18 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from random import Random
 from statistics import mean, median
 
+from protocol.judge import Checked
+from protocol.kinds.posts import Post
+from protocol.record import Draft, Record, assemble, parse
+from protocol.scopes import EPOCH_2020_S, day_of
+from protocol.scopes import coalition as coalition_scope
+from protocol.signing import SIGNATURE_SIZE_BYTES
 from sync import frames
 from sync.exchange import NEGENTROPY_FRAME_MAX_BYTES, Exchange
 from sync.frames import read_frame
@@ -35,7 +42,6 @@ from tests.sync.memory_port import MemoryPort
 SECRET, COALITION = bytes(31) + b"s", bytes(31) + b"c"
 KEY: SetKey = ("coalition", COALITION)
 ROSTER: SetKey = ("roster", COALITION)
-RECORD_BYTES = 400
 FEW, MANY = 10, 1_000
 HUNDRED_THOUSAND, MILLION = 100_000, 1_000_000
 DAYS_S = 90 * 86_400  # over which the items spread
@@ -50,10 +56,25 @@ def items_of(size: int) -> list[Item]:
     return [(stamp, chance.randbytes(32)) for stamp in stamps]
 
 
-def others(count: int, number: int) -> list[Item]:
-    """Items that no side holds yet."""
+def others(count: int, number: int) -> list[Record]:
+    """Records that no side holds yet."""
     chance = Random(f"differences {count} {number}")
-    return [(chance.randrange(DAYS_S), chance.randbytes(32)) for _ in range(count)]
+    return [post(chance) for _ in range(count)]
+
+
+def post(chance: Random) -> Record:
+    """A small record, of some 400 bytes."""
+    body = Post(type="need", what="help", category="rides", title="Ride to the clinic on Tuesday").body()
+    author, home = chance.randbytes(32), chance.randbytes(32)
+    created = EPOCH_2020_S + chance.randrange(DAYS_S)
+    nonce, until = chance.randbytes(16), day_of(created) + 30
+    draft = Draft("post", coalition_scope(COALITION), author, home, nonce, created, until, body)
+    return parse(assemble(draft.payload(), [chance.randbytes(SIGNATURE_SIZE_BYTES) for _ in range(2)]))
+
+
+def items(records: Iterable[Record]) -> list[Item]:
+    """What comparing knows of records."""
+    return [(record.created - EPOCH_2020_S, record.id) for record in records]
 
 
 @dataclass
@@ -61,7 +82,7 @@ class Side(MemoryPort):
     """One set, and what one side alone holds of it by now."""
 
     kept: KeptSet = field(default_factory=lambda: KeptSet(RangeIndex()))
-    own: dict[bytes, int] = field(default_factory=dict)
+    own: dict[bytes, Record] = field(default_factory=dict)
 
     def index(self, key: SetKey, created_before: int, expires_after: int) -> RangeIndex:
         return self.kept.within(created_before, expires_after, list) if key == KEY else RangeIndex()
@@ -76,20 +97,20 @@ class Side(MemoryPort):
         return record_id in self.own
 
     def message(self, record_id: bytes) -> bytes | None:
-        return (self.own[record_id].to_bytes(8, "big") + record_id).ljust(RECORD_BYTES, b"\0")
+        return self.own[record_id].message
 
-    def add(self, messages: Sequence[bytes], home: bytes) -> Taken:
-        self.put((int.from_bytes(message[:8], "big"), message[8:40]) for message in messages)
-        return Taken(len(messages), 0)
+    def take(self, records: Sequence[Record], home: bytes, checked: Checked) -> Taken:
+        self.put(records)
+        return Taken(len(records), 0)
 
-    def put(self, items: Iterable[Item]) -> None:
-        for stamp, item_id in items:
-            self.own[item_id] = stamp
-            self.kept.insert(stamp, item_id, None)
+    def put(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self.own[record.id] = record
+            self.kept.insert(record.created - EPOCH_2020_S, record.id, None)
 
     def take_back(self) -> None:
         """Be as before."""
-        for item_id, stamp in self.own.items():
+        for stamp, item_id in items(self.own.values()):
             self.kept.remove(stamp, item_id)
         self.own.clear()
 
@@ -172,10 +193,10 @@ def tries(size: int, differences: int, count: int, *features: str) -> list[Talk]
     one, other = sides(size)
     done = []
     for number in range(count):
-        items = others(differences, number)
+        records = others(differences, number)
         on_one = differences * (number % 5) // 4
-        one.put(items[:on_one])
-        other.put(items[on_one:])
+        one.put(records[:on_one])
+        other.put(records[on_one:])
         done.append(talk(one, other, *features))
         one.take_back()
         other.take_back()
@@ -189,31 +210,31 @@ def bytes_of(talks: list[Talk]) -> list[int]:
 @figure("bytes", goal=14_600)
 def negentropy_bytes_100k_10(effort: Effort) -> Measured:
     """10 differences among 100,000 records by Negentropy, the mean."""
-    return Measured(round(mean(bytes_of(tries(HUNDRED_THOUSAND, FEW, 5 * effort.rounds)))))
+    return Measured(round(mean(bytes_of(tries(effort.of(HUNDRED_THOUSAND), FEW, 5 * effort.rounds)))))
 
 
 @cache
-def few_by_sketch(rounds: int) -> list[int]:
-    return bytes_of(tries(HUNDRED_THOUSAND, FEW, 60 * rounds, *frames.FEATURES))
+def few_by_sketch(effort: Effort) -> list[int]:
+    return bytes_of(tries(effort.of(HUNDRED_THOUSAND), FEW, effort.of(60) * effort.rounds, *frames.FEATURES))
 
 
 @cache
-def many_by_sketch(rounds: int) -> list[Talk]:
-    return tries(HUNDRED_THOUSAND, MANY, 5 * rounds, *frames.FEATURES)
+def many_by_sketch(effort: Effort) -> list[Talk]:
+    return tries(effort.of(HUNDRED_THOUSAND), effort.of(MANY), 5 * effort.rounds, *frames.FEATURES)
 
 
 @figure("bytes", goal=1_200)
 def sketch_bytes_100k_10_mean(effort: Effort) -> Measured:
     """10 differences among 100,000 records by sketch, their number unknown. Floor: Negentropy, same run."""
-    floor = mean(bytes_of(tries(HUNDRED_THOUSAND, FEW, effort.rounds)))
-    return Measured(round(mean(few_by_sketch(effort.rounds))), round(floor))
+    floor = mean(bytes_of(tries(effort.of(HUNDRED_THOUSAND), FEW, effort.rounds)))
+    return Measured(round(mean(few_by_sketch(effort))), round(floor))
 
 
 @figure("bytes", goal=2_000)
 def sketch_bytes_100k_10_p95(effort: Effort) -> Measured:
     """The same: of a hundred comparisons five take more."""
-    found = few_by_sketch(effort.rounds)
-    floor = bytes_of(tries(HUNDRED_THOUSAND, FEW, effort.rounds))
+    found = few_by_sketch(effort)
+    floor = bytes_of(tries(effort.of(HUNDRED_THOUSAND), FEW, effort.rounds))
     largest = f"{len(found)} comparisons, the largest {found[-1]} bytes"
     return Measured(found[len(found) * 95 // 100], floor[-1], largest)
 
@@ -221,16 +242,16 @@ def sketch_bytes_100k_10_p95(effort: Effort) -> Measured:
 @figure("bytes", goal=80_000)
 def sketch_bytes_100k_1000(effort: Effort) -> Measured:
     """1,000 differences among 100,000 records by sketch, the mean. Floor: Negentropy, same run."""
-    found = bytes_of(many_by_sketch(effort.rounds))
-    floor = bytes_of(tries(HUNDRED_THOUSAND, MANY, 1))
+    found = bytes_of(many_by_sketch(effort))
+    floor = bytes_of(tries(effort.of(HUNDRED_THOUSAND), effort.of(MANY), 1))
     return Measured(round(mean(found)), floor[0], f"{len(found)} comparisons, the largest {found[-1]} bytes")
 
 
 @figure("round trips", goal=2)
 def sketch_round_trips_100k_1000(effort: Effort) -> Measured:
     """Until all 1,000 differences are known, `compare` among them: the most of all comparisons."""
-    found = [one.round_trips for one in many_by_sketch(effort.rounds)]
-    floor = tries(HUNDRED_THOUSAND, MANY, 1)[0].round_trips
+    found = [one.round_trips for one in many_by_sketch(effort)]
+    floor = tries(effort.of(HUNDRED_THOUSAND), effort.of(MANY), 1)[0].round_trips
     return Measured(max(found), floor, f"{len(found)} comparisons; the floor is Negentropy's")
 
 
@@ -240,7 +261,7 @@ def in_sync_bytes_per_coalition(effort: Effort) -> Measured:
 
     Floor: Negentropy's own question and answer for one set.
     """
-    one, other = sides(HUNDRED_THOUSAND)
+    one, other = sides(effort.of(HUNDRED_THOUSAND))
     found = talk(one, other, *frames.FEATURES, keys=(ROSTER, KEY))
     opening = Reconciler(one.kept.index).initiate()
     floor = len(opening) + len(Reconciler(other.kept.index).respond(opening))
@@ -267,9 +288,9 @@ def reconciled_ms(pairs: Iterable[tuple[Side, Side]]) -> float:
     """The median, with other differences in each pair of sides: half of them on either."""
     found = []
     for number, (one, other) in enumerate(pairs):
-        items = others(FEW, number)
-        one.put(items[: FEW // 2])
-        other.put(items[FEW // 2 :])
+        records = others(FEW, number)
+        one.put(records[: FEW // 2])
+        other.put(records[FEW // 2 :])
         found.append(reconciled_s(one, other))
         one.take_back()
         other.take_back()
@@ -279,14 +300,15 @@ def reconciled_ms(pairs: Iterable[tuple[Side, Side]]) -> float:
 @figure("ms", goal=10)
 def reconcile_cpu_1m_10_warm_ms(effort: Effort) -> Measured:
     """Both sides, 10 differences among 1,000,000 records by Negentropy, messages alone, indexes in use."""
-    reconciled_ms([sides(MILLION)])
-    return Measured(reconciled_ms([sides(MILLION)] * (5 * effort.rounds)))
+    both = sides(effort.of(MILLION))
+    reconciled_ms([both])
+    return Measured(reconciled_ms([both] * (5 * effort.rounds)))
 
 
 @figure("ms", goal=50)
 def reconcile_cpu_1m_10_cold_ms(effort: Effort) -> Measured:
     """The same with indexes that have answered nothing yet."""
-    return Measured(reconciled_ms(fresh(MILLION) for _ in range(min(3, effort.rounds))))
+    return Measured(reconciled_ms(fresh(effort.of(MILLION)) for _ in range(min(3, effort.rounds))))
 
 
 @figure("ms", goal=2.5)
@@ -295,8 +317,8 @@ def sketch_cpu_1m_10_ms(effort: Effort) -> Measured:
 
     Floor: the same by Negentropy in this run.
     """
-    found = tries(MILLION, FEW, 20 * effort.rounds, *frames.FEATURES)
-    floor = tries(MILLION, FEW, effort.rounds)
+    found = tries(effort.of(MILLION), FEW, 20 * effort.rounds, *frames.FEATURES)
+    floor = tries(effort.of(MILLION), FEW, effort.rounds)
     return Measured(
         round(median(one.cpu_s for one in found) * 1_000, 2),
         round(median(one.cpu_s for one in floor) * 1_000, 2),
@@ -306,19 +328,19 @@ def sketch_cpu_1m_10_ms(effort: Effort) -> Measured:
 @figure("µs", goal=20)
 def sketch_insert_us(effort: Effort) -> Measured:
     """What keeping a sketch costs for each record that comes. Floor: the range index, at 1,000,000."""
-    kept, sketch = sides(MILLION)[0].kept, Sketch(sketch_key(SECRET))
+    kept, sketch = sides(effort.of(MILLION))[0].kept, Sketch(sketch_key(SECRET))
     took, floor = [], []
     for number in range(effort.rounds):
-        items = others(2_000, number)
+        coming = items(others(effort.of(2_000), number))
         begun = time.thread_time()
-        for item in items:
+        for item in coming:
             sketch.insert(*item)
         between = time.thread_time()
-        for item in items:
+        for item in coming:
             kept.index.insert(*item)
-        floor.append((time.thread_time() - between) / len(items))
-        took.append((between - begun) / len(items))
-        for item in items:
+        floor.append((time.thread_time() - between) / len(coming))
+        took.append((between - begun) / len(coming))
+        for item in coming:
             kept.index.remove(*item)
     return Measured(round(median(took) * 1e6, 2), round(median(floor) * 1e6, 2))
 
@@ -330,10 +352,10 @@ def index_memory_1m_mb(effort: Effort) -> Measured:
     The range index, its copy without what is over and not deleted yet, and the sketch. Measured in a process
     of its own. Floor: the bytes of the items alone.
     """
-    said = subprocess.run(
-        [sys.executable, "-m", "tests.bench.reconcile"], check=True, capture_output=True, text=True
-    )
-    return Measured(round(json.loads(said.stdout) / 1e6, 1), round(MILLION * 40 / 1e6, 1))
+    size = effort.of(MILLION)
+    command = [sys.executable, "-m", "tests.bench.reconcile", str(size)]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return Measured(round(json.loads(said.stdout) / 1e6, 1), round(size * 40 / 1e6, 1))
 
 
 def resident_bytes() -> int:
@@ -341,18 +363,18 @@ def resident_bytes() -> int:
         return int(file.read().split()[1]) * 4_096
 
 
-def memory() -> int:
-    """Bytes that a set of a million adds to this process; the items come one by one, as from a query."""
+def memory(size: int) -> int:
+    """Bytes that a set of this size adds to this process; the items come one by one, as from a query."""
 
-    def items() -> Iterable[Item]:
-        for number in range(MILLION):
-            yield number * DAYS_S // MILLION, hashlib.sha256(number.to_bytes(4, "big")).digest()
+    def coming() -> Iterator[Item]:
+        for number in range(size):
+            yield number * DAYS_S // size, hashlib.sha256(number.to_bytes(4, "big")).digest()
 
     before = resident_bytes()
     index = RangeIndex()
-    index.bulk(items())
+    index.bulk(coming())
     kept = KeptSet(index)
-    over = list(index.items(0, MILLION // 50))
+    over = list(index.items(0, size // 50))
     kept.sketch(sketch_key(SECRET), 2**40, 1, lambda: over)
     within = kept.within(2**40, 1, lambda: over)
     for at in range(0, len(within), 97):  # indexes in use have their running totals
@@ -362,4 +384,4 @@ def memory() -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(memory()))
+    print(json.dumps(memory(int(sys.argv[1]))))

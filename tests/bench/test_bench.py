@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.__main__ import main
-from tests.bench.figures import Effort, Figure, Measured, all_figures, run
+from tests.bench.figures import FIGURES, MODULES, Effort, Figure, Measured, all_figures, run
 
 FIELDS = {
     "name": str,
@@ -48,6 +48,45 @@ def test_what_is_written_and_printed(tmp_path: Path, capsys: pytest.CaptureFixtu
                 field == "floor" and value is None
             )
     assert status in (0, 1) and "envelope_bytes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_figure_can_be_measured(module: str) -> None:
+    """Small, and no goal is asked for: that the machinery runs, and that what it checks on the way holds."""
+    mine = [one for one in all_figures().values() if one.measure.__module__ == f"tests.bench.{module}"]
+    assert mine
+    for one in mine:
+        assert run(one, Effort(1, one_in=100)).value is not None, one.name
+
+
+def test_a_figure_that_fails_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(effort: Effort) -> Measured:
+        raise ValueError("no such record")
+
+    out = tmp_path / "bench.json"
+    all_figures()
+    monkeypatch.setitem(FIGURES, "broken", Figure("broken", "ms", 5, False, broken))
+    status = main(["broken", "envelope_bytes", "--rounds", "1", "--out", str(out)])
+    first, second = json.loads(out.read_text())
+    assert status == 1 and first["value"] is None and second["value"] <= second["goal"]
+    assert first["remark"] == "could not be measured: ValueError: no such record"
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_what_was_measured_stays_when_somebody_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(effort: Effort) -> Measured:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "bench.json"
+    all_figures()
+    monkeypatch.setitem(FIGURES, "stopped", Figure("stopped", "ms", 5, False, stopped))
+    with pytest.raises(KeyboardInterrupt):
+        main(["envelope_bytes", "stopped", "--rounds", "1", "--out", str(out)])
+    assert [one["name"] for one in json.loads(out.read_text())] == ["envelope_bytes"]
 
 
 def test_the_size_of_an_envelope_is_no_timing() -> None:

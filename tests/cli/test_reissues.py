@@ -42,6 +42,26 @@ async def test_the_old_passphrase_contests_and_a_coordinator_stands_by(alder: Pe
     assert (stood.exit, stood.out) == (0, "Said again. Another that votes is asked.\n")
 
 
+async def test_a_code_that_went_to_the_wrong_person_is_taken_back(alder: Person, tmp_path: Path) -> None:
+    made = await alder.asks("member", "reissue", "Ben", "--as", "Ines", "--json")
+    await taken_up(alder.data, made.json["code"])
+    (one,) = (await alder.asks("member", "reissues", "--json")).json["items"]
+    key = one["new"][:8]
+    early = await alder.asks("member", "take-back", key, "--as", "Ines", "--yes")
+    assert early.exit == 1, "nobody has contested it"
+    assert (await alder.asks("member", "contest", key, "--as", "Ben")).exit == 0
+    assert (await alder.asks("member", "take-back", key, "--as", "Amara", "--yes")).exit == 1
+    unsure = await alder.asks("member", "take-back", key, "--as", "Ines")
+    assert unsure.exit == 1 and "Say --yes to take it back" in unsure.err
+    done = await alder.asks("member", "take-back", key, "--as", "Ines", "--yes")
+    assert (done.exit, done.out) == (0, "Taken back. The old passphrase works again.\n")
+    assert (await alder.asks("need", "--as", "Ben", "A ride")).exit == 0
+    assert (await Person(alder.data, NEW).asks("need", "--as", "Ben", "A ride")).exit == 1
+    (one,) = (await alder.asks("member", "reissues", "--json")).json["items"]
+    assert one["state"] == "taken_back"
+    assert (await alder.asks("member", "settle", key, "--as", "Ines")).exit == 1, "it is decided"
+
+
 async def test_a_key_on_paper_contests(alder: Person, tmp_path: Path) -> None:
     made = await alder.asks("member", "reissue", "Ben", "--as", "Ines", "--json")
     words = await taken_up(alder.data, made.json["code"])

@@ -95,6 +95,20 @@ async def test_a_person_may_say_that_no_neighbor_can_be_reached(tmp_path: Path) 
     node.close()
 
 
+async def test_what_waits_for_a_neighbor_is_named_and_a_coordinator_may_go_on(tmp_path: Path) -> None:
+    """Walter's post may have been erased since the backup: it waits, unless no neighbor will be heard."""
+    sheet, _, file = await backed_up(tmp_path)
+    again = await restored_in(tmp_path / "again", file, tmp_path)
+    done = await again.asks(*COMMAND, words_in(tmp_path, sheet), "--without-neighbors")
+    assert "wait until a neighbor's node is heard: 1." in done.out, done
+    assert (await again.asks("recover", "status", "--json")).json["held_back"] == 1
+    refused = await again.asks("recover", "unheard", "--as", "Walter")
+    assert refused.exit == 1 and "coordinator" in refused.err
+    went_on = await again.asks("recover", "unheard", "--as", "Ines")
+    assert (went_on.exit, went_on.out) == (0, "Signed anew: 1.\n")
+    assert (await again.asks("recover", "status", "--json")).json["held_back"] == 0
+
+
 def _call(address: str) -> object:
     from sync import events
 

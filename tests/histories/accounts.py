@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from node.actions.acting import put
+from node.store import reissues
 from protocol.kinds.accounts import Contest, Succession, succession_nonce
 from protocol.kinds.roster import Assent
 from protocol.record import Draft
@@ -28,6 +29,7 @@ def reissue(history: History, home: Home, who: Any = None) -> None:
     at = home.people.index(who) if who is not None else history.chance.randrange(len(home.people))
     old = home.people[at]
     new = Member(home.hood, f"{old.name}'s key {history.count('key')}")
+    reissues.replace_key(home.node.connection, old.account[1], new.key, b"", b"", history.now)
     _say_step(home, old.key, new.key)
     new.account = old.account
     history.truth.steps[(home.home, old.key, new.key)] = None

@@ -18,7 +18,7 @@ from protocol.errors import OurFault
 from protocol.scopes import DAY_S, coalition, day_of
 from tests.histories import accounts, equal, honest, properties, way_on
 from tests.histories.homes import START_S, Founding, Home, founded, neighborhoods
-from tests.histories.meetings import Line, give_back, meet, settle
+from tests.histories.meetings import Line, meet, settle
 from tests.histories.truth import Truth
 from tests.histories.villain import Villain
 from tests.protocol.helpers import Neighborhood
@@ -212,7 +212,7 @@ class History:
             self.do(honest.housekeep, home)
         settle(self.homes, self.chance)
         for home in self.homes:
-            give_back(home, home)
+            home.sign_anew()
         self.count_what_arose()
 
     def count_what_arose(self) -> None:

@@ -18,19 +18,18 @@ from unittest.mock import patch
 
 from sqlite_utils import Database
 
-from node.actions import acting, restored
+from node.actions import acting, recovery, restored
 from node.app import Node
 from node.keys import NodeKeys
 from node.links import Links
 from node.port import StorePort
 from node.settings import Settings
-from node.store import neighbors
+from node.store import aside, neighbors, people
 from node.store.database import open_database
 from protocol.errors import OurFault
 from protocol.kinds.roster import Roster
-from protocol.record import Record, assemble, parse, to_be_signed
+from protocol.record import Record
 from protocol.scopes import DAY_S, coalition
-from protocol.signing import sign
 from tests.protocol.helpers import Coalition, Neighborhood
 
 if TYPE_CHECKING:
@@ -85,6 +84,9 @@ def founded(shape: Founding) -> Founded:
         node.set_setting("home", hood.id.hex())
         node.set_setting("neighborhood", hood.name)
         node.records.own_home = hood.id
+        for name in PEOPLE:
+            row = people.MemberRow(hood.member(name).key, name, "coordinator", "en", b"", b"")
+            people.add_member(node.connection, row, name.casefold(), START_S)
         for other in hoods:
             if other is not hood:
                 neighbors.set_neighbor(node.connection, other.id, "linked", name=other.name)
@@ -229,25 +231,29 @@ class Home:
         self.node.keys = NodeKeys(seed, bytes(32))
         self.history.truth.rotated(self, record)
         acting.put(self.node, record)
+        restored.ask_again(self.node)
         self.sign_anew()
         return record
 
     def sign_anew(self) -> int:
-        """Sign with the present key what was kept aside and is truly ours; gives how many came back."""
+        """Sign with the present key what the program does by itself, then what a coordinator finds waiting.
+
+        They know what their node has said, and drop the rest. Gives how many came back.
+        """
         if self.locked_out():
             return 0
-        known = {person.key for person in self.people}
-        count = 0
-        rows = self.rows("SELECT message FROM records WHERE status = 1 AND home = ? ORDER BY seq", self.home)
-        for (message,) in rows:
-            record = parse(message)
-            ours = record.author in known or self.history.truth.was_meant(record.id)
-            if not ours:
-                continue
-            last = sign(self.node.node_keys.seed, to_be_signed(record.payload))
-            fresh = assemble(record.payload, [*record.signatures[:-1], last])
-            count += self.node.records.add(fresh).outcome == "new"
-        return count
+        count = recovery.sign_all_anew(self.node)
+        own, decided = self.node.node_keys.public, 0
+        for line in recovery.rest(self.node):
+            for record_id, message in aside.of_author(
+                self.node.connection, self.home, own, line.author, line.kind
+            ):
+                decided += 1
+                if self.history.truth.was_meant(record_id):
+                    count += recovery._sign(self.node, [message])
+                else:
+                    aside.settle(self.node.connection, record_id, None, b"")
+        return count + (recovery.sign_all_anew(self.node) if decided else 0)
 
     # days and machines
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from protocol.encoding import encode
+from protocol.kinds.erasure import erased_thing
 from protocol.record import Record
 from protocol.scopes import COALITION, DAY_S, LOCAL
 from tests.histories.equal import records_of, shares
@@ -46,6 +47,28 @@ def what_the_author_erased_is_erased(history: History) -> None:
                 continue
             held = [r for r in records_of(home) if r.thing == thing and not r.erased]
             assert not held, f"{home} holds again what its author had erased"
+
+
+def what_a_home_erased_is_erased(history: History) -> None:
+    """So does what a home erased, once another had its mark: a coordinator is asked after a loss.
+
+    Not where its node was stolen: a thief's mark may have taken the place of the true one, and is dropped.
+    """
+    for thing, word in sorted(history.truth.words.items()):
+        marks = [i for i, r in history.truth.said.items() if erased_thing(r) == thing and r.kind == "erasure"]
+        owner = next((home for home in history.homes if home.home == word.home), None)
+        if word.scope[0] != COALITION or owner is None or owner.home in history.truth.stolen:
+            continue
+        if not any(mark not in history.truth.lost for mark in marks) or word.expires <= owner.node.today():
+            continue
+        if owner.locked_out() or (owner.restores and owner.roster().charter.member_things < 30):
+            continue  # others may have dropped the mark for the quota while its home had forgotten it
+        if owner.home not in owner.roster().members:
+            continue
+        for home in history.homes:
+            if shares(home, word.home):
+                held = [r for r in records_of(home) if r.thing == thing and not r.erased]
+                assert not held, f"{home} holds again what {owner} had erased"
 
 
 def _owed(history: History) -> list[tuple[bytes, Record, Home]]:

@@ -28,6 +28,7 @@ AT_THE_END = (
     authority.accounts_are_their_owners,
     keeping.erased_words_stay_gone,
     keeping.what_the_author_erased_is_erased,
+    keeping.what_a_home_erased_is_erased,
     keeping.nothing_acknowledged_is_lost,
     keeping.the_last_word_stands,
 )

@@ -9,8 +9,12 @@ confirm an hour.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from node.actions import branches
+from node.actions.members import Session
+from node.commands import onlooker
 from node.store import neighbors
 from protocol.errors import OurFault
 from protocol.kinds.hours import Confirm, Hours, session_id
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from tests.histories.homes import Home
 
 ROUNDS_MAX = 12
+COORDINATOR: Session = replace(onlooker(), role="coordinator")
 
 
 def clocks_are_set_right(history: History) -> None:
@@ -46,15 +51,21 @@ def clocks_are_set_right(history: History) -> None:
 
 def people_settle_forks(history: History) -> None:
     """Where two branches became final, people decide: all take up the branch of the first home."""
-    first = history.homes[0]
+    wanted = set(history.homes[0].roster().chain)
     for home in history.homes[1:]:
-        if home.roster().chain != first.roster().chain:
-            sql = "UPDATE coalitions SET anchor = ? WHERE id = ?"
-            with home.records.transaction():
-                home.node.connection.execute(sql, (first.roster().final, history.coalition))
-                home.records.known_changed()
+        while branch := _branch_to_choose(home, history.coalition, wanted):
+            branches.follow(home.node, COORDINATOR, history.coalition, branch)
             history.saw("forks decided by people")
     settle(history.homes, history.chance)
+
+
+def _branch_to_choose(home: Home, coalition_id: bytes, wanted: set[bytes]) -> bytes | None:
+    """The first branch that others follow and this home does not, where it is people who decide."""
+    for fork in branches.forks(home.node, coalition_id):
+        for branch in fork.branches:
+            if branch.id in wanted and not branch.followed and fork.can_choose:
+                return branch.id
+    return None
 
 
 def exposed(history: History) -> None:

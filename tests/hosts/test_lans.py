@@ -132,7 +132,6 @@ def test_avahi_beside_it_and_on_another_machine(network: Network, tmp_path: Path
     lan.plug(one, "eth0", "10.1.0.1/24")
     lan.plug(other, "eth0", "10.1.0.2/24")
     with avahi(one, tmp_path, "pi"), avahi(other, tmp_path, "barnraise-abcd"):
-        time.sleep(4)  # who has just announced a name does not repeat it within a second (RFC 6762, 6)
         lookers = Looker(one, "One", home("a", "abcd00")), Looker(other, "Other", home("b", "bbbb"))
         with looking(*lookers):
             named = lookers[0].until(lambda line: line.get("own") == "barnraise-abcd-2.local", "another name")

@@ -22,6 +22,7 @@ from node.store import health
 from node.views import TABLES, rebuild
 from tests.node.process import Process
 from tests.node.serving import PASSPHRASE, places, settings_of
+from tests.store.helpers import view_rows
 from tests.web.reader import Person
 
 ROUNDS = 3
@@ -174,11 +175,7 @@ def check_views(node: Node) -> None:
     """The views as they were written, act by act, are those that the records give."""
 
     def views() -> dict[str, list[Any]]:
-        found = {}
-        for table in TABLES:
-            rows = node.connection.execute(f"SELECT * FROM {table}").fetchall()
-            found[table] = sorted(rows, key=repr)
-        return found
+        return {table: view_rows(node.connection, table) for table in TABLES}
 
     written = views()
     assert written["view_posts"]

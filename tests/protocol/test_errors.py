@@ -32,7 +32,7 @@ PASSED_ON = {
     ("node/finding.py", "TheirFault(link.code)"),  # one of two codes, looked at before
     ("protocol/errors.py", "OurFault(code)"),
     ("protocol/judge.py", "TheirFault(judgement.code)"),
-    ("sync/transport.py", "TheirFault(reason if known else 'bad_handshake')"),
+    ("sync/transport.py", "TheirFault(reason if known else 'bad_handshake', limit=limit if known else '')"),
 }
 
 

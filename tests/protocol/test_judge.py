@@ -125,6 +125,11 @@ def test_days(valley: Valley) -> None:
     old = valley.ana.post(created=NOON - 10 * DAY_S, days=9)
     assert old.expires == TODAY and valley.verdict(old) == ("not_now", "expired")
     assert valley.verdict(old, today=TODAY - 1) == ("in", "")
+    # two days in dispute: not over by the earlier one, not ahead of the later one
+    assert valley.verdict(old, today=TODAY - 1, ahead_days=1) == ("in", "")
+    made_later = valley.ana.post(created=later)
+    assert valley.verdict(made_later, today=TODAY - 1, ahead_days=1) == ("not_now", "not_yet")
+    assert valley.verdict(made_later, today=TODAY - 1, ahead_days=2) == ("in", "")
 
 
 def test_unknown_kinds_pass_through(valley: Valley) -> None:

@@ -109,6 +109,36 @@ def test_a_clock_that_jumps_a_year_ahead_deletes_nothing() -> None:
     settled(world)
 
 
+def test_a_node_that_nobody_can_call_finds_out_that_its_clock_is_years_ahead() -> None:
+    """It knows one neighbor's address; of two nobody can tell. It takes in the third's card all the same."""
+    world = World("behind a home router")
+    riverbend, oak = world.places("riverbend", "oak")
+    coalition = world.coalition(riverbend, oak)
+    hill = world.place("hill", nat=True)
+    world.join(riverbend, hill, coalition)
+    set_clock(hill, 10 * YEAR_S)
+    world.until(lambda: hill.connected(oak), 120, "the card of the third is no card of ten years ago")
+    assert hill.node.today() == TODAY and hill.node.clock_note
+    assert not riverbend.node.clock_note and not oak.node.clock_note
+    riverbend.post("Soup")
+    world.until(lambda: "Soup" in hill.board(), 30, "it lives in the same days as the others")
+    set_clock(hill, 0)
+    world.run(700)
+    assert not hill.node.clock_note and not hill.node.setting("disputed_day")
+    settled(world)
+
+
+def test_two_who_cannot_agree_on_the_year_are_quiet_and_hold_the_same() -> None:
+    world = World("two years")
+    riverbend, oak = world.places("riverbend", "oak")
+    world.coalition(riverbend, oak)
+    set_clock(oak, YEAR_S)
+    riverbend.post("Soup")
+    key = "SELECT count(*) FROM records WHERE kind = 'post'"
+    world.until(lambda: rows(oak, key) == [(1,)], 60, "what is over by one clock alone is kept")
+    settled(world)
+
+
 def test_two_unset_clocks_do_not_follow_each_other_round_and_round() -> None:
     world = World("both")
     one = world.place("one", clock_offset_s=-START_S)

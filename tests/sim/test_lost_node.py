@@ -8,6 +8,7 @@ from node import sheets
 from node.actions import hours, lost, members, neighborhoods, promises, recovery
 from node.actions.lost import NewBeginning, Peer
 from protocol.errors import Fault
+from protocol.signing import public_key
 from sync import frames
 from tests.sim.invariants import always, rows, settled
 from tests.sim.puppet import Puppet
@@ -120,6 +121,39 @@ def test_a_lost_node_comes_back_from_its_peers() -> None:
     settled(world)
     assert all("Ladder wanted" in place.board() for place in (riverbend, oak, harbor))
     assert words == riverbend.sheets  # the sheets stay those on paper
+    always(world)
+
+
+def test_who_was_named_again_stays_a_member_through_the_next_change_of_keys() -> None:
+    """The step to their new key is this node's own, and their words with either key are a member's."""
+    world = World("named again")
+    riverbend, oak = world.places("riverbend", "oak")
+    coalition = world.coalition(riverbend, oak)
+    cem = riverbend.member("Cem")
+    riverbend.post("Soup for two", by=cem)
+    settled(world)
+    old = cem.account_key
+    burn(riverbend)
+    come_back(world, riverbend, oak)
+    world.until(lambda: world._offered(riverbend, coalition), 60, "Oak still lists it, and says so")
+    neighborhoods.accept_coalition(riverbend.node, riverbend.coordinator, coalition)
+    world.until(lambda: [one for one in recovery.rest(riverbend.node) if one.author == old], 120, "it waits")
+    again = riverbend.member("Cem again")
+    lost.identify(riverbend.node, riverbend.coordinator, old, again.account_key)
+    recovery.sign_all_anew(riverbend.node)
+    riverbend.post("Bread, with the new key", by=again)
+    an_hour(world, riverbend, again, oak)
+    settled(world)
+    replace_key(riverbend, *riverbend.sheets)
+    ours = {public_key(again.seed), old}
+    assert not [
+        one for one in recovery.rest(riverbend.node) if one.author in ours or one.kind == "succession"
+    ]
+    world.until(lambda: riverbend.connected(oak), 120, "linked again")
+    settled(world)
+    for place in (riverbend, oak):
+        assert {"Soup for two", "Bread, with the new key"} <= place.board().keys(), place
+    assert balance(riverbend, again) == 60
     always(world)
 
 

@@ -9,11 +9,14 @@ from node.actions.acting import say
 from node.store import known, neighbors
 from protocol.errors import OurFault
 from protocol.kinds.keys import Rotation
-from protocol.kinds.roster import Assent
+from protocol.kinds.roster import Assent, Sponsor
 from protocol.record import Draft
 from protocol.scopes import KEYS_SCOPE, coalition
 from protocol.signing import public_key
+from sync import frames
+from tests.protocol.helpers import Neighborhood
 from tests.sim.invariants import always, settled
+from tests.sim.puppet import Puppet
 from tests.sim.test_lost_node import burn, come_back
 from tests.sim.test_recovery import current, replace_key
 from tests.sim.world import Place, World
@@ -224,3 +227,43 @@ def test_where_three_vote_a_second_one_vouches_for_a_newcomer() -> None:
     assert soup and page(oak).newcomers == []
     settled(world)
     always(world)
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_what_a_voter_signed_before_its_key_was_replaced_is_held_once_it_was_taken(turn: int) -> None:
+    """Oak's key is replaced; its yes and a sponsor by the earlier key come with the rotation, in one batch.
+
+    So a stranger's peer had sent them, and one of them was then not found.
+    """
+    world = World(f"an old key {turn}")
+    riverbend, oak, harbor = world.places("riverbend", "oak", "harbor")
+    valley = world.coalition(riverbend, oak, harbor)
+    proposed = rosters.propose(
+        riverbend.node,
+        riverbend.coordinator,
+        valley,
+        {riverbend.home: "voter", oak.home: "voter", harbor.home: "out"},
+    )
+    settled(world)
+    node, roster = oak.node, oak.node.records.known.rosters[valley]
+    world.partition([oak], [riverbend, harbor])
+    world.run(60)
+    newcomer = Neighborhood("The docks").id
+    with node.records.transaction():
+        yes = say(node, None, "assent", coalition(valley), Assent(epoch=proposed).body())
+        sponsor = Sponsor(guest=newcomer, epoch=roster.in_force).body()
+        vouches = say(node, None, "sponsor", coalition(valley), sponsor)
+    seed, inception = node.node_keys.seed, node.records.of_home(oak.home, "inception")[0]
+    replace_key(oak, *oak.sheets)
+    rotation = node.records.of_home(oak.home, "rotation")[0]
+    oak.stop()
+    world.heal()
+    puppet = Puppet(world, "oak", seed, inception.message)
+    puppet.call(riverbend)
+    batch = [rotation.message, yes.message, vouches.message]
+    world.run(5)
+    puppet.say(frames.RECORDS, 1, batch[turn:] + batch[:turn])
+    world.until(lambda: [1] in puppet.heard(frames.TAKEN), 10, "the batch is taken")
+    for record in (rotation, yes, vouches):
+        assert riverbend.node.records.holds(record.id)
+    assert riverbend.node.records.known.rosters[valley].in_force == proposed

@@ -98,6 +98,45 @@ def test_a_link_that_breaks_ten_times(monkeypatch: pytest.MonkeyPatch) -> None:
     settled(world)
 
 
+def test_a_newcomer_that_is_switched_off_in_the_middle_goes_on_from_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A real restart: the process is gone, the database is what it was. Counted are the bytes of records."""
+    monkeypatch.setattr(credits, "RECORDS_MAX", 8)
+    monkeypatch.setattr(credits, "BATCHES_IN_FLIGHT_MAX", 2)
+    world, riverbend, _, coalition = two_with_much()
+    harbor = place(world, "harbor")
+    heard = Listener(world)
+    world.join(riverbend, harbor, coalition)
+    for part in (1, 2, 3):
+        world.until(lambda part=part: held(harbor) >= POSTS * part // 4, 60, "a part of it is there")
+        harbor.stop()
+        world.run(5)
+        harbor.restart()
+        harbor.engine.features = (FEATURE,)
+    world.until(lambda: held(harbor) == POSTS, 60, "everything is there")
+    points = [(point[0], point[1]) for point in heard.asked]
+    assert len(points) == 4 and points == sorted(points) and len(set(points)) == 4, (
+        "on from where it had come"
+    )
+    once = sum(map(len, {bytes(message) for message in heard.records}))
+    again = sum(map(len, heard.records)) - once
+    in_flight = 3 * credits.BATCHES_IN_FLIGHT_MAX * credits.RECORDS_MAX * max(map(len, heard.records))
+    assert again <= in_flight < once // 2, "again comes at most what was under way at each restart"
+    settled(world)
+    assert not rows(harbor, "SELECT * FROM settings WHERE name LIKE 'streamed %'"), (
+        "it is over, and forgotten"
+    )
+
+
+def test_a_set_that_became_equal_by_another_way_is_not_streamed_any_more() -> None:
+    world, _, oak, coalition = two_with_much(40)
+    oak.links.port.keep_stream_point(("coalition", coalition), (5, bytes(32)))
+    world.run(130)
+    assert oak.links.port.stream_point(("coalition", coalition)) is None
+    settled(world)
+
+
 def test_old_nodes_that_cannot_stream_compare_as_ever() -> None:
     world, riverbend, _, coalition = two_with_much()
     harbor = place(world, "harbor")

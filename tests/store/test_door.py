@@ -206,8 +206,8 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
             break
     assert full is not None and valley.house.held() == before | taken
     assert not valley.house.connection.in_transaction
-    valley.house.check()
     valley.house.connection.execute("PRAGMA max_page_count = 1000000")
+    valley.house.check()
     assert valley.house.hear(full) == ["new"]
 
 

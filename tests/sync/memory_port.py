@@ -11,7 +11,7 @@ from protocol.kinds.table import KINDS
 from protocol.record import Record, parse
 from protocol.scopes import COALITION, DAY_S, EPOCH_2020_S, LOCAL, partner
 from sync.index import RangeIndex
-from sync.port import Taken
+from sync.port import Point, Taken
 from sync.sets import SetKey
 from sync.sketch import Sketch, sketch_key
 from tests.protocol.helpers import TODAY, Neighborhood
@@ -34,6 +34,7 @@ class MemoryPort:
     added: list[bytes] = field(default_factory=list)  # every message that knocked
     current_keys: dict[bytes, bytes] = field(default_factory=dict)
     came_back: bool = False
+    points: dict[SetKey, Point] = field(default_factory=dict)
     kept_aside: dict[SetKey, list[bytes]] = field(default_factory=dict)  # of the one on the other side
     by_sheet: dict[bytes, list[bytes]] = field(default_factory=dict)
     equal: list[SetKey] = field(default_factory=list)
@@ -131,6 +132,14 @@ class MemoryPort:
 
     def take(self, records: Sequence[Record], home: bytes, checked: Checked) -> Taken:
         return self.add([record.message for record in records], home)
+
+    def stream_point(self, key: SetKey) -> Point | None:
+        return self.points.get(key)
+
+    def keep_stream_point(self, key: SetKey, point: Point | None) -> None:
+        self.points.pop(key, None)
+        if point is not None:
+            self.points[key] = point
 
     def wants_aside(self, key: SetKey, home: bytes) -> bool:
         return self.came_back and ("aside", key, home) not in self.told

@@ -42,7 +42,17 @@ def test_a_clock_that_is_surely_unset_has_no_say(differences: list[int], offset:
 
 @pytest.mark.parametrize(
     ("differences", "unset"),
-    [([], False), ([365], False), ([365, 365], True), ([1, 1], False), ([2, 2], True), ([0, 0, 365], False)],
+    [
+        ([], False),
+        ([365], False),
+        ([365, 365], True),
+        ([1, 1], False),
+        ([2, 2], True),
+        ([0, 0, 365], False),
+        ([0, 365], False),  # one of the two says as we do
+        ([-365, 0], False),
+        ([-9, 9], True),
+    ],
 )
 def test_a_clock_more_than_a_day_off_the_median_of_two_is_unset(differences: list[int], unset: bool) -> None:
     assert days_of(*differences).clock_unset() is unset
@@ -54,6 +64,23 @@ def test_a_clock_more_than_a_day_off_the_median_of_two_is_unset(differences: lis
 )
 def test_as_many_against_as_for_us_is_a_dispute(differences: list[int], disputed: bool) -> None:
     assert days_of(*differences).disputed() is disputed
+
+
+@pytest.mark.parametrize(
+    ("differences", "by"),
+    [
+        ([], 0),
+        ([-1], 0),
+        ([-365], 365),
+        ([365], 0),
+        ([0, -365, -365], 365),
+        ([-365, -365], 0),
+        ([0, -365], 0),
+    ],
+)
+def test_in_a_dispute_the_earlier_day_is_known(differences: list[int], by: int) -> None:
+    for order in permutations(differences):
+        assert days_of(*order).disputed_by() == by
 
 
 def test_one_home_has_one_voice_and_it_is_the_last() -> None:

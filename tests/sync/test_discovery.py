@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from zeroconf import IPVersion
-from zeroconf.asyncio import AsyncZeroconf
+from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from sync import discovery
 from sync.addresses import Interface
@@ -28,6 +28,12 @@ from tests.sync.mdns import (
     question,
     started,
 )
+
+
+@pytest.fixture(autouse=True)
+def no_avahi_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody on loopback keeps silent for a second after it has said a name: no need to wait for that."""
+    monkeypatch.setattr(discovery, "HOST_PROBE_MS", 500)
 
 
 async def test_three_nodes_on_loopback_find_each_other_and_miss_who_leaves() -> None:
@@ -216,3 +222,28 @@ async def test_a_home_is_gone_only_when_all_who_claim_it_are() -> None:
             assert not riverbend.knows(HOME)
         finally:
             await crowd.async_close()
+
+
+async def test_what_is_no_node_and_takes_our_name_later_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A printer, say, that does not ask before it announces. (RFC 6762, 9; who asks first is told.)"""
+    monkeypatch.setattr(discovery, "RESOLVE_TIMEOUT_MS", 500)
+    riverbend = Neighbor("Printer's neighbor")
+    taken = f"barnraise-{riverbend.home.hex()[:4]}"
+    printer = AsyncServiceInfo(
+        "_ipp._tcp.local.", "Printer._ipp._tcp.local.", port=631, server=f"{taken}.local.",
+        parsed_addresses=["127.0.0.9"],
+    )  # fmt: skip
+    machine = AsyncZeroconf(interfaces=["127.0.0.1"], ip_version=IPVersion.V4Only)
+    async with started(riverbend):
+        try:
+            await announced(riverbend)
+            assert riverbend.discovery.host == f"{taken}.local"
+            await (await machine.async_register_service(printer))
+            while riverbend.discovery.host != f"{taken}-2.local":
+                await machine.zeroconf.async_wait(100)
+            await announced(riverbend)
+            assert riverbend.discovery._suspecting is not None
+            await riverbend.discovery._suspecting
+            assert riverbend.discovery.host == f"{taken}-2.local", "and stays there"
+        finally:
+            await machine.async_close()

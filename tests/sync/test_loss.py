@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from protocol.errors import TheirFault
@@ -23,6 +25,27 @@ def test_key_records_are_given_to_whoever_knows_a_sheet_and_not_for_long() -> No
     with pytest.raises(TheirFault, match="too_fast"):
         for _ in range(session.KEYS_WANTED_MAX):
             link.other.receive(write_frame(frames.KEYS_WANTED, HILLS), 0)
+
+
+def test_a_long_chain_is_given_in_parts_to_whoever_named_the_sheet() -> None:
+    riverbend, oak = ports()
+    chain = [bytes([number]) * 2_000 for number in range(100)]
+    oak.by_sheet[VALLEY] = chain
+    link = Link(riverbend, oak).run()
+
+    def ask(named: bytes) -> list[bytes]:
+        ((kind, (given,)),) = [
+            read_frame(data) for data in link.other.receive(write_frame(frames.KEYS_WANTED, named), 0)
+        ]
+        assert kind == frames.KEYS_GIVEN
+        return given
+
+    after_the_16th = hashlib.sha256(chain[15]).digest()
+    assert ask(after_the_16th) == [], "who has not named the sheet is given nothing"
+    got = ask(VALLEY)
+    while frames.may_be_more(got[-16:]) and len(got) < 100:
+        got += ask(hashlib.sha256(got[-1]).digest())
+    assert got == chain and len(ask(VALLEY)) == 16
 
 
 @pytest.mark.parametrize("caller", [True, False])

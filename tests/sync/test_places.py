@@ -72,7 +72,7 @@ def test_a_turn_lasts_a_while() -> None:
     hub = Hub()
     for home in HOMES[:LINKS_MAX]:
         hub.come(home, 0)
-    assert hub.come(HOMES[100], TURN_S - 1) == Decision("too_many_links")
+    assert hub.come(HOMES[100], TURN_S - 1) == Decision("too_many_links", limit="LINKS_MAX 64")
     assert hub.come(HOMES[100], TURN_S).ended == ((1, "too_many_links"),)
 
 
@@ -95,7 +95,7 @@ def test_a_stranger_makes_nobody_leave() -> None:
     hub = Hub()
     for home in HOMES[:LINKS_MAX]:
         hub.come(home, 0)
-    assert hub.come(STRANGERS[0], 1000) == Decision("too_many_links")
+    assert hub.come(STRANGERS[0], 1000) == Decision("too_many_links", limit="LINKS_MAX 64")
 
 
 def test_strangers_have_few_places_and_an_invited_one_is_none() -> None:

@@ -92,7 +92,7 @@ async def test_a_caller_that_never_greets_is_let_go(monkeypatch: pytest.MonkeyPa
     async with two_nodes() as (_, ben, session):
         ws = await session.ws_connect(link_url(ben.address))
         message = await ws.receive()
-        assert (message.data, message.extra) == (4000, "link_timeout")
+        assert (message.data, message.extra) == (4000, "link_timeout HANDSHAKE_TIMEOUT_S 0.1")
         assert await ben.faults.get() == "link_timeout"
         assert ben.end.handshakes == 0
 

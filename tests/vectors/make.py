@@ -18,6 +18,7 @@ from tests.vectors.making import (
     fields,
     judging,
     links,
+    many,
     parcels,
     reconciling,
     rosters,
@@ -32,7 +33,7 @@ from tests.vectors.reading import FOLDER, LANDED, landed
 
 MODULES = (
     *(encoding, signatures, fields, judging, sets, rosters, words, parcels, bundles, links, reconciling),
-    *(sketching, waiting, corners),
+    *(sketching, waiting, corners, many),
 )
 
 

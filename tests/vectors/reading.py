@@ -13,7 +13,9 @@ from node.store import neighbors
 from node.store.database import open_database
 from node.store.records import Added, Records
 from protocol.encoding import decode
+from protocol.record import assemble, to_be_signed
 from protocol.scopes import PAIR
+from protocol.signing import sign
 
 FOLDER = Path(__file__).resolve().parent
 LANDED = FOLDER / "landed.sha256"
@@ -39,6 +41,17 @@ def vectors(*stages: str) -> dict[str, dict[str, Any]]:
 
 def unhex(texts: list[str]) -> list[bytes]:
     return [bytes.fromhex(text) for text in texts]
+
+
+def many_of(stated: dict[str, Any]) -> list[bytes]:
+    """The records that a vector says how to make: one payload, numbered, signed by these seeds in turn."""
+    payload, at = bytes.fromhex(stated["payload"]), stated["at"]
+    seeds = unhex(stated["seeds"])
+    made = []
+    for number in range(stated["count"]):
+        numbered = payload[:at] + number.to_bytes(4, "big") + payload[at + 4 :]
+        made.append(assemble(numbered, [sign(seed, to_be_signed(numbered)) for seed in seeds]))
+    return made
 
 
 class Reader:
@@ -69,6 +82,7 @@ class Reader:
         node: Any = SimpleNamespace(
             records=self.records, connection=self.connection, home=self.home, today=lambda: self.day
         )
+        node.pair_room = self.records  # a vector is about the record, not about how much room there is
         parcels = Parcels(node, lambda: 0.5)
         self.records.on_new = lambda records: parcels.news(records, 0.0)
 

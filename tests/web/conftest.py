@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser, async_playwright
 from pytest_aiohttp import AiohttpServer
 
 from node.actions import setup
 from node.app import Node
 from node.settings import Settings
 from node.web.app import build_app
+from tests.web.phones import ARGUMENTS
 from tests.web.reader import Page, Person
 
 PASSPHRASE = "seven tall sunflowers"
@@ -27,6 +29,14 @@ class Clock:
 
     def __call__(self) -> float:
         return float(self.now_s)
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        await browser.close()
 
 
 @pytest.fixture

@@ -72,6 +72,9 @@ class Page(HTMLParser):
 
     def _control(self, tag: str, at: dict[str, str]) -> None:
         form = self.forms[-1]
+        if "name" not in at:  # such as the name that a password manager reads: a browser does not send it
+            assert "hidden" in at, f"{self.path}: a field that goes nowhere"
+            return
         form.names.add(at["name"])
         if at.get("type") != "hidden":
             self.controls.append(at)

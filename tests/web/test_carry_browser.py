@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from node.actions import posts
-from tests.node.serving import PASSPHRASE
+from tests.web.phones import Phone, signed_in
 from tests.web.test_carry import flooded
-from tests.web.test_first_evening_browser import ARGUMENTS, Phone
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-
-
-@pytest.fixture
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        await browser.close()
-
-
-async def signed_in(browser: Browser, base: str, name: str) -> Phone:
-    context = await browser.new_context(
-        viewport={"width": 390, "height": 844}, java_script_enabled=False, accept_downloads=True
-    )
-    phone = Phone(await context.new_page(), base)
-    await phone.open("/sign-in")
-    await phone.fill(name=name, passphrase=PASSPHRASE)
-    await phone.press("Sign in")
-    return phone
 
 
 async def until_over(phone: Phone, heading: str) -> None:

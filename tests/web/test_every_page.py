@@ -31,6 +31,9 @@ def check(page: Page, language: str) -> None:
         assert not link.startswith("#") or link[1:] in page.ids, f"{at}: {link}"
     for form in page.forms:
         assert form.method == "get" or dict(form.fields)["csrf"], at
+    trail = re.search(r'class="trail"><a href="(/[a-z]+)"', page.html)
+    entry = re.search(rf'<li><a href="{trail[1]}"([^>]*)>', page.html) if trail is not None else None
+    assert entry is None or "aria-current=" in entry[1], f"{at}: the menu does not say where we are"
     assert "#main" in page.links and "<script" not in page.html and " style=" not in page.html, at
     assert " on" not in re.sub(r">[^<]*<|\"[^\"]*\"", "", page.html), f"{at}: no handlers of events"
     assert len(page.html.encode()) < 50_000, at

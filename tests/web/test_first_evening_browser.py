@@ -8,80 +8,16 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, Page, Request, async_playwright
+from playwright.async_api import Browser
 
 from node.actions import setup
 from node.app import Node
 from tests.web.conftest import PASSPHRASE
+from tests.web.phones import Phone
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 Picture = Callable[[str], Path | None]
-
-
-@pytest.fixture
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        await browser.close()
-
-
-class Phone:
-    """One person's phone: 390 pixels wide, without scripts. Complaints of the browser fail the test."""
-
-    def __init__(self, page: Page, base: str) -> None:
-        self.page, self.base = page, base
-        self.complaints: list[str] = []
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("requestfailed", self.complain)
-
-    def complain(self, request: Request) -> None:
-        """Leaving a page ends what is still under way, such as the icon; nothing else may fail."""
-        if request.failure != "net::ERR_ABORTED":
-            self.complaints.append(f"failed: {request.url}: {request.failure}")
-
-    async def open(self, path: str) -> None:
-        await self.page.goto(path if "://" in path else self.base + path)
-        await self.check()
-
-    async def press(self, name: str, role: str = "button") -> None:
-        await self.page.get_by_role(role, name=name, exact=False).first.click()  # type: ignore[arg-type]
-        await self.check()
-
-    async def follow(self, name: str) -> None:
-        await self.press(name, "link")
-
-    async def fill(self, **entered: str) -> None:
-        """Fill in fields by their names; a radio button or a list is chosen by its value."""
-        for name, value in entered.items():
-            field = self.page.locator(f"main [name={name}]")
-            if await field.first.get_attribute("type") == "radio":
-                await self.page.locator(f"main [name={name}][value={value}]").check()
-            elif await field.evaluate("element => element.tagName") == "SELECT":
-                await field.select_option(value)
-            else:
-                await field.fill(value)
-
-    async def check(self) -> None:
-        """Nothing is wider than the screen, and what a finger must hit is large enough (WCAG 2.5.8)."""
-        wide = await self.page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= 390, f"{self.page.url} is {wide} pixels wide"
-        small = await self.page.evaluate(
-            """() => [...document.querySelectorAll("button, .button, nav a, select, .field input")]
-                .filter(e => e.getBoundingClientRect().height < 24).map(e => e.outerHTML)"""
-        )
-        assert small == [], self.page.url
-
-    async def reads(self, *words: str) -> None:
-        text = " ".join((await self.page.locator("body").inner_text()).split())
-        for wanted in words:
-            assert wanted in text.replace("\N{NO-BREAK SPACE}", " "), f"{wanted!r} is not in {text!r}"
-
-    async def save(self, path: Path | None) -> None:
-        if path is not None:
-            await self.page.screenshot(path=path)
 
 
 NewPhone = Callable[[], Awaitable[Phone]]

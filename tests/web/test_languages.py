@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 import node.web
 from node import examining, finding, sheets
 from node.actions import contests, lost
+from node.store import keeping
 from node.web import languages
 from protocol.errors import CODES
 from tests.web.conftest import PASSPHRASE, post
@@ -34,6 +35,7 @@ def said() -> set[Message]:
         *lost.SENTENCES,
         *contests.SENTENCES,
         *examining.SENTENCES,
+        *keeping.SENTENCES,
     }
     for _, _, message, _, _ in extract_from_dir(
         WEB,

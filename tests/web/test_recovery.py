@@ -7,7 +7,7 @@ import re
 import pytest
 
 from node import sheets
-from node.actions import restored, setup
+from node.actions import neighborhoods, restored, setup
 from node.actions.acting import say
 from node.app import Node
 from node.keys import new_node_keys
@@ -15,6 +15,7 @@ from node.store import neighbors
 from node.web.codes import qr_svg
 from protocol.kinds.accounts import Succession
 from protocol.scopes import LOCAL_SCOPE
+from tests.protocol.helpers import Neighborhood
 from tests.web.conftest import PASSPHRASE, post, set_up
 from tests.web.reader import Neighbor, Page, Person
 from tests.web.test_every_page import check
@@ -165,6 +166,35 @@ async def test_a_restored_node_asks_neighbors_before_it_changes_keys(
     assert page.errors[0][0] == "#field-address" and node.node_keys.public == before
     page = await ines.press("Make a new key", sure="yes", alone="yes", **{"sheet-1": words})
     assert page.path.startswith("/recovery/replaced") and node.node_keys.public != before
+
+
+async def test_what_a_restored_node_holds_back_is_shown_and_a_coordinator_may_go_on(
+    founded: tuple[Person, str], node: Node
+) -> None:
+    """A neighbor may know that it was erased. Whoever knows that none will be reached presses on."""
+    ines, words = founded
+    (session,) = node.sessions.values()
+    oak = Neighborhood("Oak Street")
+    with node.records.transaction():
+        neighbors.set_neighbor(node.connection, oak.id, "linked", name="Oak Street")
+        node.records.known_changed()
+        node.records.add(oak.inception.message)
+    neighborhoods.found_coalition(node, session, name="Valley", agreement="", members=[oak.id])
+    await post(ines, "need", "Ride to the clinic", where="region")
+    assert "/recovery/held" not in (await ines.open("/recovery")).links
+    with node.records.transaction():
+        restored.mark(node.connection, source="file", made=node.now() - 3_600, at=node.now())
+    await ines.open("/recovery/key")
+    page = await ines.press("Make a new key", sure="yes", alone="yes", **{"sheet-1": words})
+    assert "1 record waits until a neighbor's node is reached" in page.text
+    assert "Ride to the clinic" not in (await ines.open("/board")).text
+    await ines.open("/recovery")
+    assert "/recovery/held" in ines.page.links and "This waits for a neighbor's node" in ines.page.text
+    check(ines.page, "en")
+    check(await ines.open("/recovery/held"), "en")
+    page = await ines.press("Sign anew")
+    assert "Signed anew." in page.text and "/recovery/held" not in page.links
+    assert "Ride to the clinic" in (await ines.open("/board")).text
 
 
 async def test_a_wrong_word_is_named_in_the_readers_language(founded: tuple[Person, str]) -> None:

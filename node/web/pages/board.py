@@ -6,7 +6,7 @@ from aiohttp import web
 from yarl import URL
 
 from node import categories
-from node.actions import backup, posts, restored
+from node.actions import accounts, backup, posts, restored
 from node.actions.posts import BoardQuery
 from node.web import render
 from node.web.keys import NODE, VISITOR
@@ -53,6 +53,7 @@ async def board(request: web.Request) -> web.Response:
         items=found.items,
         backup=backup.state(node) if is_coordinator else None,
         restored=restored.last(node) if is_coordinator else None,
+        contested=accounts.contested(node, session),
         query=query,
         filtered=bool(filters or query.cursor),
         choices=categories.choices(request[VISITOR].language),

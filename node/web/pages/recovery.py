@@ -37,6 +37,7 @@ async def show(request: web.Request) -> web.Response:
         "recovery/recovery.html",
         policy=recovery.policy(node),
         rest=recovery.rest(node),
+        held=recovery.held_back(node),
         key_is_current=node.key_is_current,
         own=node.home,
         came_back=bool(node.setting("came_back")),
@@ -88,8 +89,24 @@ async def show_replaced(request: web.Request) -> web.Response:
     require_coordinator(request)
     signed = request.query.get("signed", "")
     count = int(signed) if re.fullmatch("[0-9]{1,9}", signed) else 0
-    undecided = sum(line.count for line in recovery.rest(request.app[NODE]))
-    return render.page(request, "recovery/replaced.html", signed=count, undecided=undecided)
+    node = request.app[NODE]
+    undecided = sum(line.count for line in recovery.rest(node))
+    held = recovery.held_back(node)
+    return render.page(request, "recovery/replaced.html", signed=count, undecided=undecided, held=held)
+
+
+@routes.get("/recovery/held")
+async def show_held(request: web.Request) -> web.Response:
+    """After a restore: what waits for a neighbor's node, and the way on where none will be heard."""
+    require_coordinator(request)
+    return render.page(request, "recovery/held.html", held=recovery.held_back(request.app[NODE]))
+
+
+@routes.post("/recovery/held")
+async def sign_held(request: web.Request) -> web.Response:
+    require_coordinator(request)
+    recovery.sign_held_back(request.app[NODE], session_of(request))
+    return render.go("/recovery", "signed_anew")
 
 
 def sheets_page(request: web.Request, form: Form, status: int = 200) -> web.Response:

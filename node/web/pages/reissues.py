@@ -90,10 +90,23 @@ async def do_say_again(request: web.Request) -> web.Response:
     return render.go("/reissues", "said_again")
 
 
+@routes.get(_STEP + "/back")
+async def show_take_back(request: web.Request) -> web.Response:
+    require_coordinator(request)
+    return render.page(request, "reissues/back.html", reissue=_chosen(request))
+
+
+@routes.post(_STEP + "/back")
+async def do_take_back(request: web.Request) -> web.Response:
+    _, old, new = _step(request)
+    accounts.take_back(request.app[NODE], session_of(request), old, new)
+    return render.go("/reissues", "taken_back")
+
+
 @routes.post(_STEP + "/assent")
 async def do_assent(request: web.Request) -> web.Response:
     accounts.assent(request.app[NODE], session_of(request), *_step(request))
-    return render.go("/reissues", "reissue_agreed")
+    return render.go("/reissues", "agreed_to_key")
 
 
 @routes.get("/profile/key")

@@ -211,6 +211,13 @@ export function signedBy(record, nodeKey) {
   return known.get(name);
 }
 
+// A payload with a signature by each key pair in turn.
+export function assemble(payload, signers) {
+  const size = payload.length < 256 ? [0x58, payload.length] : [0x59, payload.length >> 8, payload.length & 255];
+  const signatures = signers.flatMap((pair) => [SIGNATURE_HEAD, sign(payload, pair)]);
+  return Buffer.concat([HEAD, Buffer.from(size), payload, Buffer.from([0x80 + signers.length]), ...signatures]);
+}
+
 // Makes and signs a record; signers are key pairs in the order of the signatures.
 export function makeRecord(fields, signers) {
   const map = new Map([
@@ -218,8 +225,5 @@ export function makeRecord(fields, signers) {
     [7, fields.created], [8, fields.expires ?? null], [9, fields.edit ?? 0], [12, fields.body ?? {}],
   ]);
   if (fields.erased) map.set(10, true);
-  const payload = encode(map);
-  const size = payload.length < 256 ? [0x58, payload.length] : [0x59, payload.length >> 8, payload.length & 255];
-  const signatures = signers.flatMap((pair) => [SIGNATURE_HEAD, sign(payload, pair)]);
-  return Buffer.concat([HEAD, Buffer.from(size), payload, Buffer.from([0x80 + signers.length]), ...signatures]);
+  return assemble(encode(map), signers);
 }

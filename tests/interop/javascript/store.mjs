@@ -141,7 +141,8 @@ export class Store {
     }
     const scope = this.scopeCode(record, view);
     if (scope) return scope;
-    if (!NEVER_DAY.has(kind) && dayOf(record.created) > tomorrow) return 'not_yet';
+    // What was taken on a clock that ran ahead stays.
+    if (!NEVER_DAY.has(kind) && dayOf(record.created) > tomorrow && !record.taken) return 'not_yet';
     if (record.expires !== null && record.expires <= this.day) return this.overCode(record);
     const exempt = ROSTER_ACTS.has(kind) || kind === 'contest' || kind === 'charter' || (record.erased && !record.own);
     if (!exempt && !signedBy(record, chain.current)) return 'old_key';

@@ -226,14 +226,8 @@ class Trouble:
             self._note("restored", f"{place} comes back from a backup")
 
     def clock(self) -> None:
-        """Never so many that the rest cannot outvote them, and of those that hear the others.
-
-        A node that nobody can call, whose clock runs years ahead and that restarts, may take every card for
-        over and know one neighbor's address only: of two nobody can tell who is wrong, and the page says so.
-        """
+        """Never so many that the rest cannot outvote them."""
         place = self.chance.choice(self.world.all)
-        if place.name in self.world.network.closed_to_calls:
-            return
         if (
             place in self.wrong
             or len(self.wrong) + 1 > (len(self.world.all) - 1) // 2
@@ -247,6 +241,7 @@ class Trouble:
         place.clock_offset_s = offset_s
         place.restart()
         self._note("wrong_clocks", f"the clock of {place} is {offset_s} s off")
+        self.seen["wrong_clocks_behind_home_routers"] += place.name in self.world.network.closed_to_calls
 
     def badly(self) -> None:
         honest = [place for place in self.world.all if place.running]

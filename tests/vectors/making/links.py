@@ -227,6 +227,11 @@ def frames() -> Iterator[Case]:
     yield "frame/of-a-later-type", {"about": "A type that this version does not know is skipped, whatever its fields.", "stage": "frame", "frame": later.hex(), "type": 99, "name": "unknown", "fields": plain([{"x": [1, 2]}])}
     most = [99, [0] * 8_190]
     yield "frame/8192-items", {"about": "A frame of a later type with 8,192 items, which is the most.", "stage": "frame", "frame": encode(most).hex(), "type": 99, "name": "unknown", "fields": most[1:]}
+    for name, about, records in (
+        ("16-key-records", "16 records in keys_given, which is the most.", [b"record"] * 16),
+        ("32-kib-of-key-records", "32,768 bytes of records in keys_given, which is the most.", [bytes(8_192)] * 4),
+    ):
+        yield f"frame/{name}", {"about": about, "stage": "frame", "frame": encode([18, records]).hex(), "type": 18, "name": "keys_given", "fields": plain([records])}
     more = encode([0, HELLO | {7: [10, 2, 9], 8: "of a later version"}])
     yield "frame/hello-with-more", {"about": "A hello with a key and a limit more, of a later version.", "stage": "frame", "frame": more.hex(), "type": 0, "name": "hello", "fields": plain([HELLO | {7: [10, 2, 9], 8: "of a later version"}])}
     for name, about, data, code in WRONG:
