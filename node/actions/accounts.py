@@ -214,16 +214,17 @@ def contested(node: Node, session: Session) -> list[Reissue]:
 
 
 def _to_cite(node: Node, step: StepState, said: Sequence[Record]) -> list[bytes]:
-    """One open contest by each key with a say that no succession of this step cites yet, as many as fit."""
+    """The open contests by keys with a say that no succession of this step cites yet, as many as fit.
+
+    Those of every scope: others do not hold what was said at home only, and answer what they hold.
+    """
     cited: set[bytes] = set()
     for record_id in step.successions:
         record = node.records.get(record_id)
         body = Succession.read(record) if record is not None else None
         cited.update(body.contests or () if body is not None else ())
-    answered = {contest.author for contest in said if contest.id in cited}
-    left = [c for c in contests.with_a_say(node, step, said) if c.id in step.open_contests]
-    by_author = {contest.author: contest.id for contest in left if contest.author not in answered}
-    return sorted(by_author.values())[:CITED_MAX]
+    left = {c.id for c in contests.with_a_say(node, step, said) if c.id in step.open_contests}
+    return sorted(left - cited)[:CITED_MAX]
 
 
 def _to_assent(node: Node, step: StepState) -> list[Record]:

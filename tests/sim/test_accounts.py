@@ -155,6 +155,12 @@ def test_nobody_can_shut_a_contest_out_by_filling_its_place() -> None:
     (seen,) = accounts.all_reissues(oak.node, oak.coordinator)
     assert seen.state == "contested"
     accounts.say_again(riverbend.node, riverbend.coordinator, step[1], step[2])
+    said = riverbend.node.records.of_home(riverbend.home, "succession")
+    own = [
+        r for r in riverbend.node.records.of_home(riverbend.home, "contest") if r.author == walter.account_key
+    ]
+    cited = {contest for record in said for contest in record.body.get("contests", ())}
+    assert cited == {record.id for record in own} and len(own) == 2, "also the one that others hold"
     world.until(lambda: accounts.all_reissues(oak.node, oak.coordinator)[0].can_assent, 60, "Oak is asked")
     accounts.assent(oak.node, oak.coordinator, *step)
     world.until(lambda: riverbend.node.records.accounts.account(*step[::2])[1] == step[1], 60, "settled")
