@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sync.index import TIMESTAMP_END, RangeIndex
-from sync.sketch import Sketch
+from sync.sketch import Sketch, add
 
 WINDOWS_MAX = 3  # a day changes at other moments on other nodes
 SKETCH_STEP = 1_000  # items that a sketch grows by at once: some 10 ms on a desk, 40 on a Raspberry Pi
@@ -48,8 +48,7 @@ class KeptSet:
         """An item came in. A window is in timestamps and days, as in `within`."""
         if not self.index.insert(timestamp, item_id):
             return
-        if self._sketch is not None and (timestamp, item_id) < self._reached:
-            self._sketch.insert(timestamp, item_id)
+        sketches = self._sketches_with(timestamp, item_id)
         for (created_before, expires_after), window in self._windows.items():
             if timestamp >= created_before or (expires is not None and expires <= expires_after):
                 window.outside[item_id] = timestamp
@@ -57,21 +56,27 @@ class KeptSet:
             if window.index is not None:
                 window.index.insert(timestamp, item_id)
             if window.sketch is not None:
-                window.sketch.insert(timestamp, item_id)
+                sketches.append(window.sketch)
+        add(sketches, timestamp, item_id, 1)
+
+    def _sketches_with(self, timestamp: int, item_id: bytes) -> list[Sketch]:
+        """The whole set's sketch, where this item is, or belongs, in it."""
+        whole = self._sketch
+        return [whole] if whole is not None and (timestamp, item_id) < self._reached else []
 
     def remove(self, timestamp: int, item_id: bytes) -> None:
         """An item left."""
         if not self.index.remove(timestamp, item_id):
             return
-        if self._sketch is not None and (timestamp, item_id) < self._reached:
-            self._sketch.remove(timestamp, item_id)
+        sketches = self._sketches_with(timestamp, item_id)
         for window in self._windows.values():
             if window.outside.pop(item_id, None) is not None:
                 continue
             if window.index is not None:
                 window.index.remove(timestamp, item_id)
             if window.sketch is not None:
-                window.sketch.remove(timestamp, item_id)
+                sketches.append(window.sketch)
+        add(sketches, timestamp, item_id, -1)
 
     def within(self, created_before: int, expires_after: int, outside: Outside) -> RangeIndex:
         """The items below a timestamp that end after a day. `outside` lists the others; asked once."""

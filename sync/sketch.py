@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import hmac
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from math import sqrt
@@ -93,21 +93,11 @@ class Sketch:
 
     def insert(self, timestamp: int, item_id: bytes) -> None:
         """An item came into the set."""
-        self._add(timestamp, item_id, 1)
+        add([self], timestamp, item_id, 1)
 
     def remove(self, timestamp: int, item_id: bytes) -> None:
         """An item left the set."""
-        self._add(timestamp, item_id, -1)
-
-    def _add(self, timestamp: int, item_id: bytes, sign: int) -> None:
-        item = item_of(timestamp, item_id)
-        seed, check = seed_and_check(self.key, item)
-        packed = sign * (item | check << _CHECK_AT | 1 << _COUNT_AT)
-        cells, at, end = self._cells, 0, len(self._cells)
-        while at < end:  # as cells_of, without the list: this runs for every record
-            cells[at] += packed
-            seed = seed * _MULTIPLIER + _INCREMENT & _MASK_64
-            at += int((at + 1.5) * (65536.0 / sqrt((seed >> 32) + 1) - 1.0)) + 1
+        add([self], timestamp, item_id, -1)
 
     def written(self, start: int, end: int) -> bytes:
         """Cells [start, end) as they travel."""
@@ -120,6 +110,25 @@ class Sketch:
         return isinstance(other, Sketch) and (self.key, self._cells) == (other.key, other._cells)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def add(sketches: Sequence[Sketch], timestamp: int, item_id: bytes, sign: int) -> None:
+    """An item came into the sets of these sketches (1) or left them (-1). All have the same key.
+
+    Which cells it goes into is worked out once for all of them: that is nearly all of the work.
+    """
+    if not sketches:
+        return
+    item = item_of(timestamp, item_id)
+    seed, check = seed_and_check(sketches[0].key, item)
+    packed = sign * (item | check << _CHECK_AT | 1 << _COUNT_AT)
+    rows = [sketch._cells for sketch in sketches]
+    at, end = 0, len(rows[0])
+    while at < end:  # as cells_of, without the list: this runs for every record
+        for cells in rows:
+            cells[at] += packed
+        seed = seed * _MULTIPLIER + _INCREMENT & _MASK_64
+        at += int((at + 1.5) * (65536.0 / sqrt((seed >> 32) + 1) - 1.0)) + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
 
-MODULES = ("records", "hostile", "ingest", "flood", "reconcile", "carry")
+MODULES = ("records", "hostile", "ingest", "flood", "reconcile", "keeping", "carry")
 
 
 @dataclass(frozen=True, slots=True)

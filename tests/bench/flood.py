@@ -1,4 +1,4 @@
-"""A flood over real sockets: a bad node sends 100,000 sound records by keys that it has made up."""
+"""A flood over real sockets: a bad node has 100,000 sound records to send, by keys that it has made up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import chain, islice
 from statistics import mean
 from typing import Any
@@ -23,6 +24,7 @@ from sync import frames
 from sync.addresses import client_session
 from sync.channel import public_key
 from sync.frames import read_frame, write_frame
+from sync.intake import HOME_AT_ONCE_MAX
 from sync.session import blind
 from sync.transport import Link, LocalEnd, dial
 from tests.bench.bulk import Running, region
@@ -35,6 +37,8 @@ FALSE_KEYS, RECORDS_EACH = 10_000, 10
 DELIVERIES = 60
 BETWEEN_S = 0.25
 SIGNED_BEFORE = 20_000
+AT_ITS_RATE = HOME_AT_ONCE_MAX + 1_000  # records of the flood, from which on its rate holds it back
+LOOK_S = 0.2
 
 
 class Caller:
@@ -54,6 +58,7 @@ class Caller:
         self.end = LocalEnd(noise_private, introduce, self.today, _current_key)
         self.taken: asyncio.Queue[int] = asyncio.Queue()
         self.number = 0
+        self.came = 0  # records of its flood that the other side has taken
         self.link: Link | None = None
 
     def today(self) -> int:
@@ -99,6 +104,7 @@ class Caller:
             self.send(list(islice(messages, IN_A_BATCH)))
         while True:
             await self.taken.get()
+            self.came += IN_A_BATCH
             self.send(list(islice(messages, IN_A_BATCH)))
 
 
@@ -132,7 +138,17 @@ async def _deliver(caller: Caller, messages: Iterator[bytes], count: int) -> lis
     return times
 
 
-async def _measure(address: str, crowd: Any, effort: Effort) -> tuple[list[float], list[float]]:
+@dataclass(frozen=True, slots=True)
+class Flooded:
+    """The seconds that deliveries took: before it, in its first seconds, and when it is held to its rate."""
+
+    quiet: list[float]
+    first: list[float]
+    later: list[float]
+    came: int  # records of the flood that were taken
+
+
+async def _measure(address: str, crowd: Any, effort: Effort) -> Flooded:
     charter = crowd.coalition.charter
     honest_home, bad_home = crowd.homes
     honest_posts = (crowd.post(number) for number in range(0, 10_000, len(crowd.homes)))
@@ -146,30 +162,39 @@ async def _measure(address: str, crowd: Any, effort: Effort) -> tuple[list[float
     async with _calling(address, charter, honest_home, bad_home) as (honest, bad):
         quiet = await _deliver(honest, honest_posts, effort.of(DELIVERIES))
         flooding = asyncio.create_task(bad.flood(chain(ready, false)))
-        flooded = await _deliver(honest, honest_posts, effort.of(DELIVERIES))
+        first = await _deliver(honest, honest_posts, effort.of(DELIVERIES))
+        while bad.came < effort.of(AT_ITS_RATE):  # noqa: ASYNC110  each count comes over the line
+            await asyncio.sleep(LOOK_S)
+        later = await _deliver(honest, honest_posts, effort.of(DELIVERIES))
         flooding.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await flooding
-    return quiet, flooded
+    return Flooded(quiet, first, later, bad.came)
 
 
 @figure("of the quiet time", goal=2)
 def flood_honest_delivery_ratio(effort: Effort) -> Measured:
     """How much longer an honest node's records take to another's disk, while a bad one floods that.
 
-    The mean of 60 records within 15 seconds, against 60 before the flood. The bad node has 10,000 keys of 10
-    records each to send, and keeps to its credits. What is kept of it afterwards must be within the quota.
+    The mean of 60 records against 60 before the flood: in its first 15 seconds, and again when more came than
+    may come at once, so that its rate holds it back and its quota is full; the worse counts. The bad node
+    has 10,000 keys of 10 records each to send, and keeps to its credits; the remark says how many came in
+    this time. All 100,000 take a quarter of an hour, and are played in `make sim` (`large/flooding.py`). What
+    is kept of it afterwards must be within the quota.
     """
     here = region(THINGS_EACH + 2)  # of two neighborhoods, whatever the effort
     data = here.copy_of_empty()
     with Running(data, here.empty_port) as node:
-        quiet, flooded = asyncio.run(_measure(node.url.removeprefix("http://"), here.crowd, effort))
+        found = asyncio.run(_measure(node.url.removeprefix("http://"), here.crowd, effort))
     with contextlib.closing(sqlite3.connect(data / "barnraise.db")) as connection:
         sql = "SELECT count(*) FROM records WHERE home = ? AND author != home"
         kept = connection.execute(sql, (here.crowd.homes[1].id,)).fetchone()[0]
     assert 0 < kept <= THINGS_EACH, f"{kept} records of the bad node are kept"
-    late_ms = sorted(flooded)[len(flooded) * 9 // 10] * 1000
+    worse = max(found.first, found.later, key=mean)
+    late_ms = sorted(worse)[len(worse) * 9 // 10] * 1000
+    each = " and ".join(f"{mean(times) * 1000:.0f}" for times in (found.first, found.later))
     remark = (
-        f"mean {mean(flooded) * 1000:.0f} ms, one in ten over {late_ms:.0f} ms; {kept:,} false records kept"
+        f"means {each} ms, one in ten over {late_ms:.0f} ms; {found.came:,} of"
+        f" {FALSE_KEYS * RECORDS_EACH:,} false records came, {kept:,} are kept"
     )
-    return Measured(round(mean(flooded) / mean(quiet), 2), 1.0, remark)
+    return Measured(round(mean(worse) / mean(found.quiet), 2), 1.0, remark)

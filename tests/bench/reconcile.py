@@ -1,4 +1,4 @@
-"""Figures of finding differences: bytes, round trips, the processor's time on both sides, and memory.
+"""Figures of finding differences: bytes, round trips, and the processor's time on both sides.
 
 Two exchanges talk as on a link (`sync/exchange.py`), from `compare` until nothing is left to say, and end
 with equal sets. Bytes are those of all frames both ways, before Noise, without the records themselves. What
@@ -9,12 +9,8 @@ Times are the processor's for this thread, medians over tries with other differe
 
 from __future__ import annotations
 
-import hashlib
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from random import Random
@@ -323,65 +319,3 @@ def sketch_cpu_1m_10_ms(effort: Effort) -> Measured:
         round(median(one.cpu_s for one in found) * 1_000, 2),
         round(median(one.cpu_s for one in floor) * 1_000, 2),
     )
-
-
-@figure("µs", goal=20)
-def sketch_insert_us(effort: Effort) -> Measured:
-    """What keeping a sketch costs for each record that comes. Floor: the range index, at 1,000,000."""
-    kept, sketch = sides(effort.of(MILLION))[0].kept, Sketch(sketch_key(SECRET))
-    took, floor = [], []
-    for number in range(effort.rounds):
-        coming = items(others(effort.of(2_000), number))
-        begun = time.thread_time()
-        for item in coming:
-            sketch.insert(*item)
-        between = time.thread_time()
-        for item in coming:
-            kept.index.insert(*item)
-        floor.append((time.thread_time() - between) / len(coming))
-        took.append((between - begun) / len(coming))
-        for item in coming:
-            kept.index.remove(*item)
-    return Measured(round(median(took) * 1e6, 2), round(median(floor) * 1e6, 2))
-
-
-@figure("MB", goal=200)
-def index_memory_1m_mb(effort: Effort) -> Measured:
-    """What is kept of 1,000,000 records to compare them: the growth of a process's resident memory.
-
-    The range index, its copy without what is over and not deleted yet, and the sketch. Measured in a process
-    of its own. Floor: the bytes of the items alone.
-    """
-    size = effort.of(MILLION)
-    command = [sys.executable, "-m", "tests.bench.reconcile", str(size)]
-    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return Measured(round(json.loads(said.stdout) / 1e6, 1), round(size * 40 / 1e6, 1))
-
-
-def resident_bytes() -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4_096
-
-
-def memory(size: int) -> int:
-    """Bytes that a set of this size adds to this process; the items come one by one, as from a query."""
-
-    def coming() -> Iterator[Item]:
-        for number in range(size):
-            yield number * DAYS_S // size, hashlib.sha256(number.to_bytes(4, "big")).digest()
-
-    before = resident_bytes()
-    index = RangeIndex()
-    index.bulk(coming())
-    kept = KeptSet(index)
-    over = list(index.items(0, size // 50))
-    kept.sketch(sketch_key(SECRET), 2**40, 1, lambda: over)
-    within = kept.within(2**40, 1, lambda: over)
-    for at in range(0, len(within), 97):  # indexes in use have their running totals
-        index.before_rank(at)
-        within.before_rank(at)
-    return resident_bytes() - before
-
-
-if __name__ == "__main__":
-    print(json.dumps(memory(int(sys.argv[1]))))

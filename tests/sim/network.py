@@ -1,4 +1,4 @@
-"""The network of the simulator: what `sync/runner.py` and `sync/transport.py` are to a running node.
+"""The network of the simulator: what `sync/transport.py` is to a running node. `runner.py` stands on it.
 
 Frames of a link arrive in order, each after a latency of its own. What a bad line does to TCP it does
 here: the link breaks, frames under way are lost, and each end notices in its own time. Who one is to the
@@ -16,17 +16,16 @@ from itertools import count
 from typing import Any, Protocol
 
 from protocol import introduction
-from protocol.errors import SENTENCES, TheirFault
+from protocol.errors import TheirFault, WorldFault
 from sync import events
 from sync.channel import public_key as noise_public_key
-from sync.engine import Engine
 from sync.frames import FRAME_SIZE_MAX_BYTES
-from sync.transport import LocalEnd
+from sync.limits import BoundedQueue
+from sync.transport import BYTES_WAITING_MAX, FRAMES_WAITING_MAX, LocalEnd
 
 NOTICE_MAX_S = 30.0  # until a silent line is noticed: the heartbeat's time
 CUT_DIAL_S = 3.0  # until a call into nowhere is given up
 RESEND_S, RESEND_MAX_S = 0.2, 6.4  # of TCP: the first wait for what was lost, and the last
-TICK_MIN_S, TICK_MAX_S = 0.05, 1.0
 
 
 class Party(Protocol):
@@ -35,12 +34,18 @@ class Party(Protocol):
     name: str
     end: LocalEnd
     running: bool
+    obeys: bool  # whether its frames are held to their bounds
 
     def up(self, link: int, home: bytes, initiator: bool, handshake_hash: bytes, invite: Any) -> None: ...
 
     def frame(self, link: int, data: bytes) -> None: ...
 
     def down(self, link: int, code: str) -> None: ...
+
+
+def _queue() -> BoundedQueue[bytes]:
+    """A link's, with its bounds: what is under way counts as waiting, too, which is stricter."""
+    return BoundedQueue(FRAMES_WAITING_MAX, BYTES_WAITING_MAX)
 
 
 @dataclass(eq=False)
@@ -52,6 +57,9 @@ class Wire:
     alive: bool = True
     arrives: list[float] = field(default_factory=lambda: [0.0, 0.0])  # the last frame to each end
     told: list[bool] = field(default_factory=lambda: [False, False])  # that the link is over
+    waiting: tuple[BoundedQueue[bytes], BoundedQueue[bytes]] = field(  # for each end, until they arrive
+        default_factory=lambda: (_queue(), _queue())
+    )
     keys: tuple[bytes, bytes] = (b"", b"")  # the node keys with which the two greeted each other
 
     def side(self, party: Party) -> int:
@@ -110,6 +118,14 @@ class Network:
             self.wires.remove(wire)
         for side in (0, 1):
             self._tell_end(wire, side, "", self.chance.uniform(0, notice_s))
+
+    def hang_up(self, party: Party) -> None:
+        """A process ended: its links break at once, and so do those under way to it."""
+        for address in [address for address, other in self.addresses.items() if other is party]:
+            del self.addresses[address]
+        for wire in list(_wires(party).values()):
+            if wire.alive:
+                self.kill(wire, 0.1)
 
     def _tell_end(self, wire: Wire, side: int, code: str, after_s: float) -> None:
         def tell() -> None:
@@ -199,7 +215,7 @@ class Network:
         wire = _wires(sender).get(link)
         if wire is None or not wire.alive:
             return
-        assert len(data) <= FRAME_SIZE_MAX_BYTES or not isinstance(sender, SimRunner), "a frame is too long"
+        assert len(data) <= FRAME_SIZE_MAX_BYTES or not sender.obeys, "a frame is too long"
         if self.chance.random() < self.break_rate:
             self.kill(wire, 2.0)
             return
@@ -208,11 +224,18 @@ class Network:
         if delay is None:
             self.kill(wire, 2.0)
             return
+        try:
+            wire.waiting[side].put(data, len(data))
+        except WorldFault as full:  # as transport.py does it
+            wire.waiting[side].clear()
+            self.close(sender, link, full.code)
+            return
         wire.arrives[side] = max(wire.arrives[side], self.now() + delay)
         receiver = wire.parties[side]
 
         def arrive() -> None:
-            if wire.alive:
+            if wire.alive and wire.waiting[side]:
+                wire.waiting[side].take()
                 self._count(sender.name, receiver.name, data)
                 receiver.frame(wire.numbers[side], data)
 
@@ -262,130 +285,3 @@ def _meet(party: Party, other: introduction.Introduction) -> None:
     met = getattr(party, "on_introduced", None)
     if met is not None:
         met(other.home, other.key_records)
-
-
-class SimRunner:
-    """Stands in for `sync.runner.Runner`: the same calls to the engine, other sockets and another clock."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        end: LocalEnd,
-        *,
-        name: str,
-        network: Network,
-        tick_max_s: Callable[[], float],
-        allow_loopback: bool,
-        on_introduced: Callable[[bytes, tuple[bytes, ...]], None],
-        on_connected: Callable[[frozenset[bytes]], None],
-        on_joined: Callable[[bytes, bytes | None, str], None],
-        on_called: Callable[[str, bytes | None, str], None],
-        on_tick: Callable[[float], None],
-        keeper: object,
-        clock: Callable[[], float],
-    ) -> None:
-        self.engine = engine
-        self.end = end
-        self.name = name
-        self.network = network
-        self.running = False
-        self.tick_max_s = tick_max_s
-        self.on_introduced = on_introduced
-        self._on_connected = on_connected
-        self._on_joined = on_joined
-        self._on_called = on_called
-        self._on_tick = on_tick
-        self._clock = clock
-        self._tick_at = float("inf")
-        self._places: set[str] = set()
-        self.closed_with: list[tuple[bytes | None, str]] = []  # links that we ended: who and why
-
-    async def start(self) -> None:
-        self.running = True
-        self._places = self._own_places()
-        self.event(events.Changed())
-
-    def _own_places(self) -> set[str]:
-        return {address for address, party in self.network.addresses.items() if party is self}
-
-    def moved(self, own_ips: set[str]) -> None:
-        """As the real one does: links over an address that is gone are dead; here, all of them."""
-        before, self._places = self._places, self._own_places()
-        if not before <= self._places:
-            for wire in list(_wires(self).values()):
-                self.network.kill(wire, 0.0)
-        self.event(events.Moved())
-
-    async def stop(self) -> None:
-        """As when the process ends: the machine tells the other ends at once."""
-        self.running = False
-        for wire in list(_wires(self).values()):
-            if wire.alive:
-                self.network.kill(wire, 0.1)
-
-    def event(self, event: events.Event) -> None:
-        if not self.running:
-            return
-        for effect in self.engine.handle(event, self._clock()):
-            self._do(effect)
-        self._arm()
-
-    def _arm(self) -> None:
-        now = self._clock()
-        wait = min(self.tick_max_s(), max(TICK_MIN_S, self.engine.next_due(now) - now))
-        if now + wait < self._tick_at - 1e-9:
-            due = self._tick_at = now + wait
-            self.network.at(due, lambda: self._tick(due))
-
-    def _tick(self, due: float) -> None:
-        if not self.running or due != self._tick_at:
-            return
-        self._tick_at = float("inf")
-        self._on_tick(self._clock())
-        self.event(events.Tick())
-
-    def _do(self, effect: events.Effect) -> None:
-        match effect:
-            case events.Send():
-                self.network.send(self, effect.link, effect.frame)
-            case events.Close():
-                self.closed_with.append((None, effect.code))
-                assert not effect.code or effect.code in SENTENCES, effect.code
-                self.network.close(self, effect.link, effect.code)
-            case events.Dial():
-                self.network.dial(self, effect, lambda code: self._failed(effect, code))
-            case events.Joined():
-                self._on_joined(effect.invite_id, effect.coalition, effect.code)
-            case events.Connected():
-                self._on_connected(effect.homes)
-
-    def _failed(self, call: events.Dial, code: str) -> None:
-        invite_id = call.invite[0] if call.invite is not None else None
-        if self.running:
-            self._on_called(call.address, None, SENTENCES[code])
-            self.event(events.DialFailed(call.expected, invite_id, code))
-
-    # what the network tells
-
-    def up(
-        self, link: int, home: bytes, initiator: bool, handshake_hash: bytes, invite: bytes | None
-    ) -> None:
-        if self.running:
-            if initiator:
-                address = self.network_address(_wires(self)[link])
-                self._on_called(address, home, "")
-            wire = _wires(self)[link]
-            key = wire.keys[1 - wire.side(self)]
-            self.event(events.LinkUp(link, home, initiator, handshake_hash, invite, key))
-
-    def network_address(self, wire: Wire) -> str:
-        """The address under which the called side of a link was called."""
-        called = wire.parties[1]
-        return next((a for a, party in self.network.addresses.items() if party is called), "")
-
-    def frame(self, link: int, data: bytes) -> None:
-        self.event(events.FrameIn(link, data))
-
-    def down(self, link: int, code: str) -> None:
-        _wires(self).pop(link, None)
-        self.event(events.LinkDown(link, code))

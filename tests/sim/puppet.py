@@ -24,8 +24,11 @@ def _current_key(home: bytes, key_records: Sequence[bytes]) -> bytes | None:
 class Puppet:
     """`stranger = Puppet(world, "stranger")`, or `Puppet.of(place)`: the neighborhood itself, gone bad."""
 
+    obeys = False
+
     def __init__(self, world: World, name: str, seed: bytes = b"", inception: bytes = b"") -> None:
         self.world = world
+        world.puppets.append(self)
         self.name = name
         self.running = True
         if not seed:
@@ -64,6 +67,11 @@ class Puppet:
         self.world.until(lambda: self.link is not None or self.refused, 10, "the puppet is linked")
         if hello and self.link is not None:
             self.hello(place)
+
+    def fall_silent(self) -> None:
+        """Its process ends: the machine tells the other ends."""
+        self.running = False
+        self.world.network.hang_up(self)
 
     def hello(self, place: Place, **other: Any) -> None:
         said: dict[int, Any] = {1: [1], 2: [], 3: place.node.today(), 4: 0, 5: self.name, 6: "a puppet"}

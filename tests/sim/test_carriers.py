@@ -67,6 +67,7 @@ def withhold(place: Place, swallows: Callable[[int], bool]) -> list[int]:
 
     known: dict[bytes, bool] = {}
     records.add, records.take = add, take
+    place.honest = False
     return seen
 
 

@@ -19,7 +19,7 @@ from protocol.record import parse
 from protocol.scopes import DAY_S
 from sync import exchange, peers
 from sync import parcels as timetable
-from tests.sim import network
+from tests.sim import runner
 from tests.sim.invariants import always, rows, settled
 from tests.sim.test_stories import arrange, balance, chain, share_hours, undelivered
 from tests.sim.test_who_gets_what import assent_of
@@ -37,12 +37,12 @@ def months(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def days(world: World, count: float) -> None:
     """Let days pass, with a tick every twenty minutes."""
-    world.tick_max_s, usual = 1200.0, network.TICK_MIN_S
-    network.TICK_MIN_S = 1200.0
+    world.tick_max_s, usual = 1200.0, runner.TICK_MIN_S
+    runner.TICK_MIN_S = 1200.0
     try:
         world.run(count * DAY_S)
     finally:
-        world.tick_max_s, network.TICK_MIN_S = 1.0, usual
+        world.tick_max_s, runner.TICK_MIN_S = 1.0, usual
     for place in world.all:
         if place.running:
             place.runner._arm()  # the long waits are over

@@ -20,7 +20,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from node.actions import members, neighborhoods, posts, promises, setup
 from node.actions.members import Session
@@ -34,7 +34,8 @@ from protocol.scopes import coalition as coalition_scope
 from protocol.scopes import day_of
 from sync import events
 from sync.sightings import Sighting
-from tests.sim.network import Network, SimRunner
+from tests.sim.network import Network
+from tests.sim.runner import SimRunner
 
 START_S = 1_800_000_000  # 15 January 2027, 08:00 UTC: after the program was made
 NO_PASSPHRASE = SealedSeed(b"", b"")  # nobody signs in here: sessions are made with their keys open
@@ -95,6 +96,7 @@ class Place:
         self.port = port
         self.clock_offset_s = clock_offset_s
         self.starts = 0
+        self.honest = True  # false: whoever looks after it has altered it
         self._chance = random.Random(f"{world.seed} {name}")
         self.node = self._open()
         done = setup.found(
@@ -210,7 +212,11 @@ class Place:
 class World:
     """Named places, one clock, one network, one seed."""
 
+    opened: ClassVar[list[World] | None] = None  # by the test that runs, where conftest.py asks to end them
+
     def __init__(self, seed: object = 1) -> None:
+        if World.opened is not None:
+            World.opened.append(self)
         self.seed = seed
         self.now = 0.0
         self.tick_max_s = 1.0
@@ -218,7 +224,18 @@ class World:
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self.network = Network(seed, lambda: self.now, self.at)
         self.all: list[Place] = []
+        self.puppets: list[Any] = []  # puppet.py; they are in no `all`
+        self.settled_at = -1.0  # when everything was last found right
         self.chance = random.Random(f"{seed} story")
+
+    def close(self) -> None:
+        """It is over, and has been looked at."""
+        for place in self.all:
+            if place.running:
+                place.stop()
+            place.node.close()
+        if World.opened is not None:
+            World.opened.remove(self)
 
     def at(self, when: float, what: Callable[[], None]) -> None:
         heapq.heappush(self._queue, (when, next(self._order), what))
@@ -242,6 +259,7 @@ class World:
         thief.node.keys = victim.node.keys
         thief.node.records.own_home = victim.home
         thief.coordinator, thief.people, thief.links = victim.coordinator, {}, None
+        thief.honest = False
         thief.start()
         return thief
 
@@ -371,3 +389,9 @@ class World:
 
     def heal(self) -> None:
         self.network.mend()
+
+    def quiet(self) -> None:
+        """Whole lines that lose nothing, as when bad weather is over."""
+        self.heal()
+        network = self.network
+        network.break_rate = network.loss_rate = network.dial_fail_rate = network.duplicate_rate = 0.0

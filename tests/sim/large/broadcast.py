@@ -76,12 +76,14 @@ def broadcast(size: int, warm_up: int = 20, posts: int = 20, flood_posts: int = 
     crowd.run(10)
     tree = spread(crowd, posts)
     delivered = churn(crowd, 0.2, 10)
+    crowd.at_rest()
     crowd.features = ()
     for node in crowd.all:
         node.runner.engine.features = ()
         node.runner.event(events.Renewed())
     crowd.run(90)
     flood = spread(crowd, flood_posts)
+    crowd.at_rest()
     return {
         f"broadcast_copies_per_node_{size}": round(tree["copies"], 3),
         f"broadcast_named_per_node_{size}": round(tree["named"], 2),

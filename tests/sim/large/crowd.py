@@ -33,7 +33,10 @@ from sync.index import RangeIndex
 from sync.port import Taken
 from sync.sets import SetKey
 from tests.protocol.helpers import NOON, Member, Neighborhood
-from tests.sim.network import NOTICE_MAX_S, Network, SimRunner, _wires
+from tests.sim.bounds import engine_bounds_hold
+from tests.sim.invariants import NOISE, QUIET
+from tests.sim.network import NOTICE_MAX_S, Network, _wires
+from tests.sim.runner import SimRunner
 from tests.sync.memory_port import MemoryPort
 
 COALITION = bytes(31) + b"c"
@@ -168,6 +171,10 @@ class CrowdNode:
         self.connected = frozenset()
 
     @property
+    def engine(self) -> Engine:
+        return self.runner.engine  # type: ignore[no-any-return]
+
+    @property
     def running(self) -> bool:
         return self.runner is not None and self.runner.running
 
@@ -231,6 +238,22 @@ class Crowd:
         for node in self.all:
             self.at(self.now + self.chance.uniform(0, within_s), node.start)
         self.run(within_s)
+
+    def at_rest(self, silent_s: float = 130.0) -> None:
+        """Everybody holds the same and knows it, within all bounds, and then nothing passes but comparing."""
+        wanted = sorted((r.created - EPOCH_2020_S, r.id) for r in self.all[0].port.records.values())
+        assert len(wanted) == self.published, f"{len(wanted)} of {self.published} records are there"
+        for node in self.all:
+            assert node.port.records.keys() == self.all[0].port.records.keys(), f"{node.number} holds others"
+            items = node.port.items
+            assert list(items.items(0, len(items))) == wanted, f"the index of {node.number} went astray"
+            engine_bounds_hold(node)
+        before = self.network.count(*NOISE)
+        compared = self.network.count(*QUIET)
+        self.run(silent_s)
+        noise = self.network.count(*NOISE) - before
+        assert noise == 0, f"{noise} frames although all are equal"
+        assert self.network.count(*QUIET) > compared, "nobody even compared: this proves nothing"
 
     def links(self) -> float:
         """Links of a node, on average."""

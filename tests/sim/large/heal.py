@@ -7,11 +7,11 @@ later, until the line is given up; a fifth of all calls fail as well. A round is
 
 from __future__ import annotations
 
-import itertools
+from itertools import chain
 
 from sync.peers import VISIT_EVERY_S
 from tests.histories.remembering import remembered
-from tests.sim.invariants import always, rows
+from tests.sim.invariants import members_of, rows, settled
 from tests.sim.test_trouble import region
 
 LOSS = 0.2
@@ -22,7 +22,7 @@ ROUNDS_MAX = 60
 def heal_rounds(size: int, seed: object) -> float:
     """Rounds from the end of a partition into halves until every node shows all."""
     with remembered():
-        world, places, _ = region(f"heal {seed}", size - 1)
+        world, places, coalition = region(f"heal {seed}", size - 1)
         world.tick_max_s = 5.0
         world.run(60)
         world.network.loss_rate = world.network.dial_fail_rate = LOSS
@@ -31,7 +31,7 @@ def heal_rounds(size: int, seed: object) -> float:
         one, other = shuffled[: size // 2], shuffled[size // 2 :]
         world.partition(one, other)
         posted = 0
-        for place in itertools.chain(one[:10], other[:10]):
+        for place in chain(one[:10], other[:10]):
             place.post(f"Need {posted}")
             posted += 1
             world.run(APART_S / 20)
@@ -44,10 +44,11 @@ def heal_rounds(size: int, seed: object) -> float:
             if world.now - begun > ROUNDS_MAX * VISIT_EVERY_S:
                 return float("inf")
         rounds = (world.now - begun) / VISIT_EVERY_S
-        world.network.loss_rate = world.network.dial_fail_rate = 0.0
-        world.run(30)
-        always(world)
-        for place in places:
-            place.stop()
-            place.node.close()
+        world.quiet()
+        settled(world)  # equal sets and views of all that are linked, silence, and what must always hold
+        same = [
+            [members_of(place, (name, coalition)) for name in ("roster", "coalition")] for place in places
+        ]
+        assert all(one == same[0] for one in same), "sets differ between two who have no link"
+        world.close()
     return rounds

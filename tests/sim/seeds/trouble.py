@@ -50,10 +50,7 @@ class Trouble:
         self._check()
 
     def close(self) -> None:
-        for place in self.world.all:
-            if place.running:
-                place.stop()
-            place.node.close()
+        self.world.close()
 
     def _say(self, words: str) -> None:
         self.story.append(f"{self.world.now:9.2f}  {words}")
@@ -73,6 +70,25 @@ class Trouble:
                 self._note("home_router", f"{place} is behind a home router")
         self._note("regions", f"a region of {size}")
         self.founder = founder
+        self._help_each_other()
+
+    def _help_each_other(self) -> None:
+        """Before the trouble each helps another, and some hours stand: there is something to lose."""
+        world, places = self.world, self.world.all
+        needs = [place.post(f"Early need of {place}", slots=2) for place in places]
+        world.run(5)
+        for number, place in enumerate(places[1:]):
+            place.offer_help(needs[number])
+            self.seen["promised"] += 1
+        world.run(10)
+        for place in places:
+            for promise in place.inbox().to_answer:
+                promises.agree(place.node, place.coordinator, promise.id)
+                self.seen["answered"] += 1
+        world.run(10)
+        for _ in range(self.chance.randint(1, 3)):
+            self._try(self.record_hours)
+            world.run(5)
 
     def _note(self, what: str, words: str) -> None:
         self.seen[what] += 1
@@ -82,17 +98,20 @@ class Trouble:
 
     def _step(self) -> None:
         steps: list[tuple[int, Callable[[], None]]] = [
-            (6, self.post), (2, self.edit), (6, self.help), (6, self.answer), (6, self.record_hours),
-            (1, self.erase), (3, self.cut), (2, self.heal), (3, self.quality), (4, self.off_or_on),
-            (2, self.torn), (2, self.keep_backup), (2, self.bring_back), (1, self.clock), (3, self.badly),
-            (1, self.again), (5, self.wait),
+            (6, self.post), (2, self.edit), (6, self.help), (8, self.answer), (14, self.record_hours),
+            (2, self.correct), (1, self.erase), (3, self.cut), (2, self.heal), (3, self.quality),
+            (4, self.off_or_on), (2, self.torn), (2, self.keep_backup), (2, self.bring_back), (1, self.clock),
+            (3, self.badly), (1, self.again), (5, self.wait),
         ]  # fmt: skip
         (step,) = self.chance.choices([step for _, step in steps], [weight for weight, _ in steps])
+        self._try(step)
+        self.world.run(self.chance.uniform(0, 3))
+
+    def _try(self, step: Callable[[], None]) -> None:
         try:
             step()
         except Fault as fault:  # a person is told; the story goes on
             self._note("refused", f"refused: {fault.code}")
-        self.world.run(self.chance.uniform(0, 3))
 
     def _running(self) -> Place | None:
         able = [place for place in self.world.all if place.running]
@@ -145,18 +164,23 @@ class Trouble:
             self._note("answered", f"{place} answers: {word.__name__}")
 
     def record_hours(self) -> None:
-        busy = [place for place in self.world.all if place.running and _going_on(place)]
-        if not busy:
+        """Confirming comes first, as with people who are asked."""
+        able = [(place, place.inbox()) for place in self.world.all if place.running]
+        asked = [(place, inbox) for place, inbox in able if inbox.hours_to_confirm]
+        busy = [(place, inbox) for place, inbox in able if inbox.arranged]
+        if not asked and not busy:
+            self.correct()
             return
-        place = self.chance.choice(busy)
-        node, who, inbox = place.node, place.coordinator, place.inbox()
-        if inbox.hours_to_confirm:
+        place, inbox = self.chance.choice(asked or busy)
+        node, who = place.node, place.coordinator
+        if asked:
             claim = self.chance.choice(inbox.hours_to_confirm)
-            hours.confirm(node, who, claim.id)
-            self._note("confirmed", f"{place} confirms hours")
-        elif inbox.arranged:
+            word = self.chance.choice(("confirm", "confirm", "confirm", "confirm", "dispute"))
+            getattr(hours, word)(node, who, claim.id)
+            self._note({"confirm": "confirmed", "dispute": "disputed"}[word], f"{place}: {word} hours")
+        else:
             promise = self.chance.choice(inbox.arranged)
-            end = self.chance.choice(("hours", "hours", "done", "release"))
+            end = self.chance.choice(("hours", "hours", "hours", "done", "release"))
             if end == "hours":
                 minutes = self.chance.choice((15, 60, 75))
                 hours.record(
@@ -166,6 +190,20 @@ class Trouble:
             else:
                 getattr(promises, end)(node, who, promise.id)
             self._note(end, f"{place}: {end}")
+
+    def correct(self) -> None:
+        """Somebody says that confirmed hours were more, or fewer, or none; the other is asked."""
+        able = [
+            (place, entry)
+            for place in self.world.all
+            if place.running
+            for entry in hours.hours(place.node, place.coordinator).entries
+            if entry.can_correct
+        ]
+        if able:
+            place, entry = self.chance.choice(able)
+            hours.correct(place.node, place.coordinator, entry.id, self.chance.choice((0, 30, 90)))
+            self._note("corrected", f"{place} corrects hours")
 
     def erase(self) -> None:
         place = self._running()
@@ -304,11 +342,6 @@ class Trouble:
             return False
         gone = self.bad.place.home
         return any(gone in place.links.parcels.schedule.due for place in self.world.all)
-
-
-def _going_on(place: Place) -> bool:
-    inbox = place.inbox()
-    return bool(inbox.hours_to_confirm or inbox.arranged)
 
 
 class _Pen:
