@@ -26,6 +26,7 @@ from node.actions.carry import Asked, Writing
 from node.actions.carry_in import Outcome, Reading
 from node.actions.members import Session, coordinator
 from node.actions.names import neighborhood_name
+from node.faults import refused_by_system
 from protocol.bundle import PAGE_SIZE_BYTES, SIZE_BYTES_MAX, START_SIZE_BYTES, SUFFIX, header_size_bytes
 from protocol.errors import Fault, OurFault, WorldFault
 
@@ -87,8 +88,7 @@ async def run(work: Work, doing: Any) -> None:
         work.state, work.fault = "refused", fault
         raise
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        work.state, work.fault = "refused", WorldFault("no_access", f"{place}{error.strerror or error}.")
+        work.state, work.fault = "refused", refused_by_system(error)
         raise work.fault from error
     except asyncio.CancelledError:
         work.state = "stopped"

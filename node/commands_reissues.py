@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from node.actions import accounts
+from node.actions import accounts, contests
 from node.actions.accounts import Reissue
 from node.app import Node
 from node.commands import by_id, command, member_called, onlooker, signed_in, where
@@ -41,15 +41,15 @@ async def member_contest(node: Node, *, who: str, passphrase: str, new: str) -> 
     """Contest a new key, signed in with the passphrase that it replaced or another one of that account."""
     async with signed_in(node, who, passphrase, former_too=True) as session:
         one = _step(accounts.all_reissues(node, session), new)
-        accounts.contest(node, session, one.home, one.old, one.new)
+        await contests.contest(node, session, one.home, one.old, one.new)
         return {"name": one.name, "state": _step(accounts.all_reissues(node, session), new).state}
 
 
 @command
-def member_contest_on_paper(node: Node, *, words: list[str], new: str) -> dict[str, Any]:
+async def member_contest_on_paper(node: Node, *, words: list[str], new: str) -> dict[str, Any]:
     """Contest a new key by the words of a key that somebody wrote down; they are the authority."""
     one = _step(accounts.all_reissues(node, onlooker()), new)
-    accounts.contest_on_paper(node, words, one.home, one.old, one.new)
+    await contests.contest_on_paper(node, words, one.home, one.old, one.new)
     return {"name": one.name, "state": _step(accounts.all_reissues(node, onlooker()), new).state}
 
 

@@ -35,6 +35,7 @@ from node import (
     commands_reissues,  # noqa: F401
 )
 from node.app import Node
+from node.faults import refused_by_system
 from node.settings import Settings
 from node.store.database import DATABASE_NAME
 from protocol.errors import CODES, Fault, OurFault, TheirFault, WorldFault
@@ -128,6 +129,9 @@ class Control:
             return _written({"fault": _told(fault)})
         except TimeoutError:
             return _written({"fault": _told(WorldFault("link_timeout", "The command did not arrive whole."))})
+        except OSError as error:  # a place that a person named, mostly; the log says where it was
+            log.warning("a command was refused by the system", exc_info=True)
+            return _written({"fault": _told(refused_by_system(error))})
         except Exception:
             log.exception("a command failed")
             return _written({"fault": _told(WorldFault("internal"))})

@@ -106,6 +106,19 @@ def judge(record: Record, known: Known, checked: Checked = frozenset()) -> Judge
     return Judgement("not_now", code, keys[-1]) if code else Judgement("in", "", keys[-1])
 
 
+def hinges_on(record: Record, known: Known) -> tuple[object, ...]:
+    """All of `known` but the day that may move the verdict on `record`: while this is equal, so is that."""
+    if record.kind in ("inception", "rotation"):
+        previous = record.body.get("previous")
+        policy = known.policies.get((record.home, previous)) if isinstance(previous, bytes) else None
+        return record.home in known.wanted, policy
+    chain = known.chains.get(record.home)
+    keys = (chain.current, len(chain.every)) if chain is not None else None  # keys are never taken away
+    roster = known.rosters.get(record.scope[1]) if len(record.scope) == 2 else None
+    belongs = roster is not None and (record.home in roster.members, record.home in roster.ever)
+    return keys, belongs, known.own_home, record.id in known.followed
+
+
 def _signed_by(record: Record, index: int, key: bytes, checked: Checked) -> bool:
     return (record.id, record.signatures[index], key) in checked or signed_by(record, index, key)
 

@@ -41,6 +41,7 @@ Address: TypeAlias = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 _NOT_LASTING = 0x01 | 0x08 | 0x20 | 0x40
 _OF_CONTAINERS = re.compile(r"docker\d*|br-[0-9a-f]{12}|virbr\d+(-nic)?|lxcbr\d+|cni\d+")
 _IFF_UP, _IFF_LOOPBACK, _IFF_MULTICAST = 0x1, 0x8, 0x1000
+_HOST = re.compile(r"(?=.{1,253}$)[a-zA-Z0-9_][a-zA-Z0-9_-]{0,62}(\.[a-zA-Z0-9_][a-zA-Z0-9_-]{0,62})*\.?")
 _NOT_AN_ADDRESS = "That is not the address of a node. Write it like 192.168.1.20:8420."
 
 
@@ -58,8 +59,10 @@ def link_url(address: str) -> URL:
         url = url.with_scheme(scheme)
         if not url.host or url.user or url.password or url.query_string or url.fragment:
             raise ValueError
-        if url.port == 0:
+        if url.port == 0 or not (":" in url.host or _HOST.fullmatch(str(url.raw_host))):
             raise ValueError
+        if str(url.raw_host).rpartition(".")[2].isdecimal():
+            ipaddress.IPv4Address(url.raw_host)
         if not given_scheme and url.explicit_port is None:
             url = url.with_port(PORT_DEFAULT)
     except (ValueError, KeyError):

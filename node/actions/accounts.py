@@ -5,27 +5,28 @@ account on: in local scope, in each coalition, and with each linked neighborhood
 key stays sealed under the old passphrase. Whoever still knows that signs in with it and can do one thing:
 contest. Then a coordinator takes the new passphrase back, and the old one works again; or stands by it: the
 step counts again once the neighborhood has said it anew and another one, which votes in the coalition, has
-said yes to that.
+said yes to that. A further code carries on the last key that counts, so what was contested stays outside.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node import keys
-from node.actions import members
-from node.actions.acting import put, say
+from node.actions import contests, members
+from node.actions.acting import say
 from node.actions.members import MemberInvite, Session, coordinator
 from node.actions.names import neighborhood_name, person_name
 from node.actions.neighborhoods import joined
 from node.store import neighbors, people, reissues
 from protocol.errors import OurFault
-from protocol.kinds.accounts import Contest, StepState, Succession, succession_nonce
+from protocol.kinds.accounts import CITED_MAX, StepState, Succession, succession_nonce
 from protocol.kinds.nodes import Profile
 from protocol.kinds.roster import Assent
-from protocol.record import Draft, Record
-from protocol.scopes import LOCAL_SCOPE, PAIR, Scope, coalition, day_of, pair
+from protocol.record import Record
+from protocol.scopes import LOCAL_SCOPE, Scope, coalition, pair
 from protocol.signing import public_key
 
 if TYPE_CHECKING:
@@ -101,11 +102,14 @@ def replace_key(node: Node, code: str, seed: bytes, sealed: keys.SealedSeed) -> 
     """Use a code up: `seed` speaks for its account from now on. Gives the account."""
     with node.records.transaction():
         account = reissues.use_code(node.connection, _hash(code), node.now())
-        old = reissues.signing_key(node.connection, account) if account is not None else None
-        if account is None or old is None:
+        issued = reissues.keys_of(node.connection, account) if account is not None else []
+        if account is None or not issued:
             raise OurFault("used_link")
+        old = node.records.accounts.last_of((node.home, account), issued)
         fresh = public_key(seed)
         reissues.replace_key(node.connection, account, fresh, sealed.salt, sealed.sealed, node.now())
+        if old != issued[-1]:
+            reissues.issue_from(node.connection, old, fresh)
         _say_everywhere(node, old, fresh, (), node.stamp())
         _carry_profile(node, seed, account)
     return account
@@ -139,9 +143,9 @@ def _scopes(node: Node) -> list[Scope]:
     return found
 
 
-def _say_everywhere(node: Node, old: bytes, new: bytes, contests: tuple[bytes, ...], created: int) -> None:
-    body = Succession(old=old, new=new, contests=sorted(contests) or None).body()
-    nonce = succession_nonce(old, new, contests)
+def _say_everywhere(node: Node, old: bytes, new: bytes, cited: tuple[bytes, ...], created: int) -> None:
+    body = Succession(old=old, new=new, contests=sorted(cited) or None).body()
+    nonce = succession_nonce(old, new, cited)
     for scope in _scopes(node):
         say(node, None, "succession", scope, body, nonce=nonce, created=created)
 
@@ -153,7 +157,7 @@ def keep_successions(node: Node) -> None:
     own = node.records.of_home(node.home, "succession")
     wanted = _scopes(node) if own else []
     for record in [record for record in own if record.scope == LOCAL_SCOPE]:
-        if not _is_heard(node, record):
+        if not contests.is_heard(node, record):
             continue
         held = {other.scope for other in own if other.nonce == record.nonce}
         for scope in wanted:
@@ -164,18 +168,24 @@ def keep_successions(node: Node) -> None:
 def all_reissues(node: Node, session: Session) -> list[Reissue]:
     """Every re-issue that this node knows of, ours and others', the newest first."""
     steps = sorted(node.records.accounts.steps, key=lambda step: (-step.created, step.home, step.new))
-    return [_seen(node, session, step) for step in steps]
+    return _all_seen(node, session, steps)
 
 
-def _seen(node: Node, session: Session, step: StepState) -> Reissue:
-    ours = step.home == node.home
+def _all_seen(node: Node, session: Session, steps: Sequence[StepState]) -> list[Reissue]:
+    said = contests.said(node, [step.home for step in steps])
+    return [_seen(node, session, step, said.get((step.home, step.old, step.new), [])) for step in steps]
+
+
+def _seen(node: Node, session: Session, step: StepState, said: list[Record]) -> Reissue:
+    ours, coordinates = step.home == node.home, session.role == "coordinator"
     account = node.records.accounts.account(step.home, step.old)
-    contested = bool(step.open_contests)
-    settled = not contested and bool(_contests_of(node, step))
-    mine = ours and bool(session.seed) and public_key(session.seed) in (step.old, step.new)
+    words = contests.with_a_say(node, step, said)
+    contested = any(word.id in step.open_contests for word in words)
+    key = public_key(session.seed) if session.seed else b""
     taken_back = ours and contested and reissues.is_signing_key(node.connection, step.old)
-    decides = ours and contested and not taken_back and session.role == "coordinator"
-    state = "contested" if contested else "settled" if settled else "in_force"
+    decides = ours and contested and not taken_back and coordinates
+    to_cite = bool(_to_cite(node, step, said))
+    state = "contested" if contested else "settled" if words else "in_force"
     return Reissue(
         home=step.home,
         old=step.old,
@@ -184,44 +194,37 @@ def _seen(node: Node, session: Session, step: StepState) -> Reissue:
         neighborhood=neighborhood_name(node, step.home),
         created=step.created,
         state="taken_back" if taken_back else state,
-        can_contest=mine and not any(_is_heard(node, word) for word in _contests_of(node, step)),
-        can_say_again=decides and not _said_again(node, step),
-        can_assent=contested and session.role == "coordinator" and bool(_to_assent(node, step)),
+        can_contest=bool(key) and contests.can_contest(node, key, step, said),
+        can_say_again=decides and to_cite,
+        can_assent=contested and coordinates and bool(_to_assent(node, step)),
         can_take_back=decides and reissues.account_of_step(node.connection, step.old, step.new) is not None,
-        mine=mine,
-        waits=ours and contested and not taken_back and _said_again(node, step),
+        mine=ours and key in (step.old, step.new),
+        waits=ours and contested and not taken_back and not to_cite,
     )
 
 
 def contested(node: Node, session: Session) -> list[Reissue]:
     """The contested re-issues that wait for whoever looks, or are about their own key."""
     steps = [step for step in node.records.accounts.steps if step.open_contests]
-    seen = [_seen(node, session, step) for step in steps]
     return [
-        one for one in seen if one.can_say_again or one.can_assent or (one.mine and one.state == "contested")
+        one
+        for one in _all_seen(node, session, steps)
+        if one.can_say_again or one.can_assent or (one.mine and one.state == "contested")
     ]
 
 
-def _is_heard(node: Node, record: Record) -> bool:
-    """Whether others take it today: not what was made on a clock that ran ahead. That is to be said again."""
-    return day_of(record.created) <= node.today() + 1
+def _to_cite(node: Node, step: StepState, said: Sequence[Record]) -> list[bytes]:
+    """The open contests by keys with a say that no succession of this step cites yet, as many as fit.
 
-
-def _contests_of(node: Node, step: StepState) -> list[Record]:
-    contests = node.records.of_home(step.home, "contest")
-    return [c for c in contests if (c.body.get("old"), c.body.get("new")) == (step.old, step.new)]
-
-
-def _said_again(node: Node, step: StepState) -> bool:
-    """Whether a succession of this step cites a contest by each key that contests it."""
+    Those of every scope: others do not hold what was said at home only, and answer what they hold.
+    """
     cited: set[bytes] = set()
     for record_id in step.successions:
         record = node.records.get(record_id)
-        said = Succession.read(record) if record is not None else None
-        cited.update(said.contests or () if said is not None else ())
-    contests = _contests_of(node, step)
-    answered = {contest.author for contest in contests if contest.id in cited}
-    return all(contest.author in answered for contest in contests if contest.id in step.open_contests)
+        body = Succession.read(record) if record is not None else None
+        cited.update(body.contests or () if body is not None else ())
+    left = {c.id for c in contests.with_a_say(node, step, said) if c.id in step.open_contests}
+    return sorted(left - cited)[:CITED_MAX]
 
 
 def _to_assent(node: Node, step: StepState) -> list[Record]:
@@ -241,65 +244,23 @@ def _to_assent(node: Node, step: StepState) -> list[Record]:
     return found
 
 
-def _step(node: Node, home: bytes, old: bytes, new: bytes) -> StepState:
-    for step in node.records.accounts.steps:
-        if (step.home, step.old, step.new) == (home, old, new):
-            return step
-    raise OurFault("not_found")
-
-
-def contest(node: Node, session: Session, home: bytes, old: bytes, new: bytes) -> None:
-    """Say that a re-issue is wrong, with the key of this session. Raises OurFault("not_yours")."""
-    if not _seen(node, session, _step(node, home, old, new)).can_contest:
-        raise OurFault("not_yours")
-    contest_with(node, session.seed, home, old, new)
-
-
-def contest_on_paper(node: Node, words: list[str], home: bytes, old: bytes, new: bytes) -> None:
-    """The same with a key brought on paper, of a member of this or of any other neighborhood.
-
-    Raises OurFault: bad_code for the words, not_yours where the key is not of that account.
-    """
-    seed = keys.recovery_seed(words)
-    accounts = node.records.accounts
-    account = accounts.account(home, old)
-    if public_key(seed) not in {old, new, *accounts.keys(account)}:
-        raise OurFault("not_yours", "The key on this paper has nothing to do with that account.")
-    contest_with(node, seed, home, old, new)
-
-
-def contest_with(node: Node, seed: bytes, home: bytes, old: bytes, new: bytes) -> None:
-    """Sign a contest in every scope in which the step was said and that we share."""
-    step = _step(node, home, old, new)
-    scopes = dict.fromkeys(
-        record.scope for id_ in step.successions if (record := node.records.get(id_)) is not None
-    )
-    body = Contest(old=old, new=new).body()
-    with node.records.transaction():
-        for scope in scopes:
-            if scope[0] == PAIR and home not in scope[1:]:
-                continue
-            draft = Draft("contest", scope, public_key(seed), home, node.random(16), node.stamp(), None, body)
-            put(node, draft.sign([seed]))
-
-
 def say_again(node: Node, session: Session, old: bytes, new: bytes) -> None:
     """Stand by a contested re-issue: it counts once another voter of the coalition says yes to this."""
     coordinator(session)
-    step = _step(node, node.home, old, new)
-    if not _seen(node, session, step).can_say_again:
+    step = contests.step_of(node, node.home, old, new)
+    to_cite = _to_cite(node, step, contests.said(node, [node.home]).get((node.home, old, new), []))
+    if not to_cite:
         raise OurFault("no_longer_possible")
-    by_author = {c.author: c.id for c in _contests_of(node, step) if c.id in step.open_contests}
     with node.records.transaction():
-        _say_everywhere(node, old, new, tuple(sorted(by_author.values())), node.stamp())
+        _say_everywhere(node, old, new, tuple(to_cite), node.stamp())
 
 
 def take_back(node: Node, session: Session, old: bytes, new: bytes) -> None:
     """Give way to a contest: the passphrase of before works again, and the new one opens nothing."""
     coordinator(session)
-    step = _step(node, node.home, old, new)
+    steps = [contests.step_of(node, node.home, old, new)]
     account = reissues.account_of_step(node.connection, old, new)
-    if account is None or not _seen(node, session, step).can_take_back:
+    if account is None or not _all_seen(node, session, steps)[0].can_take_back:
         raise OurFault("no_longer_possible")
     with node.records.transaction():
         reissues.take_back(node.connection, account, old)
@@ -311,7 +272,7 @@ def take_back(node: Node, session: Session, old: bytes, new: bytes) -> None:
 def assent(node: Node, session: Session, home: bytes, old: bytes, new: bytes) -> None:
     """As another neighborhood: yes, we have looked into it, and the re-issue is right."""
     coordinator(session)
-    waiting = _to_assent(node, _step(node, home, old, new))
+    waiting = _to_assent(node, contests.step_of(node, home, old, new))
     if not waiting:
         raise OurFault("no_longer_possible")
     with node.records.transaction():
@@ -321,5 +282,7 @@ def assent(node: Node, session: Session, home: bytes, old: bytes, new: bytes) ->
 
 async def paper_key(node: Node, session: Session, passphrase: str) -> list[str]:
     """The 24 words of this member's own key, to keep on paper. Raises OurFault("wrong_passphrase")."""
-    row = people.member_of(node.connection, session.account_key)
+    row = people.member_with(node.connection, session.key, former=False)
+    if row is None:
+        raise OurFault("not_yours")
     return keys.words_of(await keys.open_seed(keys.SealedSeed(row.salt, row.sealed_seed), passphrase))

@@ -14,7 +14,7 @@ from node import keys
 from node.actions.acting import say_again
 from node.actions.erasure import erase_record
 from node.actions.members import Session, coordinator
-from node.store import erasures, imports
+from node.store import erasures, imports, reissues
 from node.store import people as store
 from node.views import hours as hour_view
 from node.views import promises as promise_view
@@ -63,8 +63,11 @@ def _said(node: Node, account: bytes) -> list[Record]:
 async def leave(node: Node, session: Session, passphrase: str) -> None:
     """Erase everything that this member said, and their key. Raises OurFault.
 
-    wrong_passphrase, too_many_tries; no_longer_possible for the last coordinator.
+    wrong_passphrase, too_many_tries; not_yours where the key is contested; no_longer_possible for the last
+    coordinator.
     """
+    if session.contested:
+        raise OurFault("not_yours")
     _somebody_else_coordinates(node, session.account_key)
     row = store.member_of(node.connection, session.account_key)
     tried = (f"name {session.name.casefold()}", "leaving")
@@ -106,6 +109,7 @@ def erase_everything(node: Node, key: bytes, seed: bytes | None, done_by: bytes 
                 erase_record(node, seed, record)
                 erasures.set_done_by(node.connection, record.thing, done_by or key)
         imports.forget(node.connection, [record.thing for record in said])
+        reissues.forget(node.connection, key)
         store.remove_member(node.connection, key)
     for token in [token for token, session in node.sessions.items() if session.account_key == key]:
         del node.sessions[token]

@@ -40,8 +40,10 @@ class Session:
     role: Role
     language: str
     seed: bytes = field(repr=False)
+    key: bytes = b""  # the public key of `seed`; whose it is may change with every contest
     last_seen: int = 0
     former: bool = False  # opened with a passphrase that was replaced: such a session can only contest that
+    contested: bool = False  # its key was contested away: until that is settled, a stranger's
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,25 +176,28 @@ def enrol(
         store.add_member(node.connection, row, tidy.casefold(), node.now())
         body = ProfileBody(name=tidy, language=language[:12]).body()
         say(node, seed, "profile", LOCAL_SCOPE, body, life_days=PROFILE_LIFE_DAYS)
-    return _begin(node, seed, tidy, role, language)
+    return _begin(node, seed, row)
 
 
 def begin_with_seed(node: Node, row: store.MemberRow, seed: bytes) -> Session:
     """Sign a member in whose key was opened, or just made, in another way than by `sign_in`."""
-    return _begin(node, seed, row.name, _role(row.role), row.language)
+    return _begin(node, seed, row)
 
 
-def _begin(node: Node, seed: bytes, name: str, role: Role, language: str) -> Session:
+def _begin(node: Node, seed: bytes, row: store.MemberRow, *, former: bool = False) -> Session:
     session = Session(
         token=secrets.token_urlsafe(24),
         csrf=secrets.token_urlsafe(18),
-        account_key=node.records.accounts.account(node.home, public_key(seed))[1],
-        name=name,
-        role=role,
-        language=language,
+        account_key=row.key,
+        name=row.name,
+        role="member",
+        language=row.language,
         seed=seed,
+        key=public_key(seed),
         last_seen=node.now(),
+        former=former,
     )
+    _follow(node, session, row)
     node.sessions[session.token] = session
     while len(node.sessions) > SESSIONS_MAX:
         del node.sessions[min(node.sessions, key=lambda token: node.sessions[token].last_seen)]
@@ -221,7 +226,7 @@ async def sign_in(
         raise
     if row is None:
         raise OurFault("wrong_passphrase")
-    return _begin(node, seed, row.name, _role(row.role), row.language)
+    return _begin(node, seed, row)
 
 
 async def _former(node: Node, row: store.MemberRow, passphrase: str) -> Session | None:
@@ -231,9 +236,7 @@ async def _former(node: Node, row: store.MemberRow, passphrase: str) -> Session 
             seed = await keys.open_seed(keys.SealedSeed(held.salt, held.sealed_seed), passphrase)
         except OurFault:
             continue
-        session = _begin(node, seed, row.name, "member", row.language)
-        session.former = True
-        return session
+        return _begin(node, seed, row, former=True)
     return None
 
 
@@ -247,15 +250,31 @@ def sign_out(node: Node, token: str) -> None:
 
 
 def find_session(node: Node, token: str) -> Session | None:
-    """The session of this cookie, if it is still open."""
+    """The session of this cookie, if it is still open and its key still opens something here."""
     session: Session | None = node.sessions.get(token)
     if session is None:
         return None
-    if session.last_seen < node.now() - SESSION_IDLE_S:
+    row = store.member_with(node.connection, session.key, former=session.former)
+    if row is None or session.last_seen < node.now() - SESSION_IDLE_S:
         sign_out(node, token)
         return None
     session.last_seen = node.now()
+    _follow(node, session, row)
     return session
+
+
+def _follow(node: Node, session: Session, row: store.MemberRow) -> None:
+    """Let the session speak for whom its key speaks now: a contest, or what settles it, comes in between.
+
+    Whoever signs with a key that was contested away is a stranger, and none of a member's roles is theirs.
+    A key whose succession is only not held, as after a change of the node key, loses nothing.
+    """
+    session.account_key = first = node.records.accounts.account(node.home, session.key)[1]
+    session.contested = first != row.key and any(
+        (step.home, step.new) == (node.home, first) and step.open_contests and not step.counts
+        for step in node.records.accounts.steps
+    )
+    session.role = "member" if session.former or session.contested else _role(row.role)
 
 
 def people(node: Node, session: Session) -> list[Person]:

@@ -17,6 +17,7 @@ from protocol.errors import OurFault
 from protocol.invite import ADDRESSES_MAX, SECRET_SIZE_BYTES, Invite, read_invite
 from protocol.kinds.roster import Assent, Charter, Epoch, Roster, Sponsor
 from protocol.scopes import KEYS_SCOPE, coalition
+from sync.addresses import link_url
 
 if TYPE_CHECKING:
     from node.app import Node
@@ -195,6 +196,7 @@ def ask_to_link(node: Node, session: Session, *, home: bytes | None, address: st
         place = next(iter(node.nearby[home].places()), "")
     if not place or len(place) > 200 or any(letter.isspace() for letter in place):
         raise OurFault("bad_input", "Please type the other node's address, such as 192.168.1.20:8420.")
+    link_url(place)
     if home == node.home:
         raise OurFault("bad_input", "That is this neighborhood itself.")
     if home is not None:

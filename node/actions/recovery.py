@@ -248,8 +248,8 @@ def _own_successions(node: Node) -> list[bytes]:
 
 def follow_accounts(node: Node) -> None:
     """Know each member by the first key of their account: a succession that came back may go further back."""
-    for key, signing in people.signing_keys(node.connection):
-        first = node.records.accounts.account(node.home, signing)[1]
+    for key, _ in people.member_names(node.connection):  # not by the key in use: that one may be contested
+        first = node.records.accounts.account(node.home, key)[1]
         if first != key:
             people.move_account(node.connection, key, first)
             for session in node.sessions.values():

@@ -47,6 +47,13 @@ _PASSPHRASE_FILE = click.option(
     help="A file that begins with the backup's passphrase."
     " [default: $BARNRAISE_BACKUP_PASSPHRASE, or you are asked]",
 )
+_PASSPHRASE_TO_RESTORE = click.option(
+    "--passphrase-file",
+    metavar="FILE",
+    help="A file that begins with the backup's passphrase [default: $BARNRAISE_BACKUP_PASSPHRASE, or you are"
+    " asked]; without a backup, with the coordinator's new one [default: $BARNRAISE_PASSPHRASE, or you are"
+    " asked].",
+)
 
 WITHOUT_BACKUP = """\
 Without a backup, this is gone for good:
@@ -152,7 +159,7 @@ def _watched(data: Path, target: Path, *, quiet: bool) -> Iterator[None]:
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--yes", is_flag=True, help="Do not ask: present data is moved aside, six words are right.")
-@_PASSPHRASE_FILE
+@_PASSPHRASE_TO_RESTORE
 @click.option("--peer", metavar="ADDRESS", help="Without FILE: a neighbor's node to come back from.")
 @words_option
 @who_option

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from node import control
+from node.faults import refused_by_system
 from node.keys import check_passphrase
 from node.settings import Settings
 from protocol.errors import Fault, OurFault, WorldFault
@@ -63,10 +64,7 @@ class Commands(click.Group):
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
-            place = f"{error.filename}: " if error.filename else ""
-            sentence = f"{place}{error.strerror or error}."
-            full = error.errno == errno.ENOSPC
-            raise Refusal(WorldFault("disk_full" if full else "no_access", sentence)) from error
+            raise Refusal(refused_by_system(error)) from error
 
 
 # options; each may stand before or behind the name of a subcommand

@@ -56,6 +56,16 @@ def member_of(connection: sqlite3.Connection, key: bytes) -> MemberRow:
     return MemberRow(*row)
 
 
+def member_with(connection: sqlite3.Connection, key: bytes, *, former: bool) -> MemberRow | None:
+    """The member who signs with this key, or with `former` who signed with it before; None for any other."""
+    row = connection.execute(
+        "SELECT key, name, role, language, salt, sealed_seed FROM members WHERE "
+        + ("key = (SELECT account FROM former_keys WHERE key = ?)" if former else "signing_key = ?"),
+        (key,),
+    ).fetchone()
+    return MemberRow(*row) if row else None
+
+
 def set_role(connection: sqlite3.Connection, key: bytes, role: str) -> bool:
     """Give a member a role; False where there is no such member."""
     changed = connection.execute("UPDATE members SET role = ? WHERE key = ?", (role, key))
@@ -165,10 +175,11 @@ def knows_key(connection: sqlite3.Connection, key: bytes) -> bool:
 
 
 def remove_member(connection: sqlite3.Connection, key: bytes) -> None:
-    """Delete a member's row with the sealed seed, and what else is kept here under their key."""
+    """Delete a member's row with the sealed seed, and what else is kept here under their key.
+
+    What is kept of their earlier keys goes by `reissues.forget`, before.
+    """
     connection.execute("DELETE FROM members WHERE key = ?", (key,))
-    connection.execute("DELETE FROM former_keys WHERE account = ?", (key,))
-    connection.execute("DELETE FROM reissues WHERE account = ?", (key,))
     connection.execute("DELETE FROM lost_edits WHERE author = ?", (key,))
     connection.execute("UPDATE erasures SET done_by = NULL WHERE done_by = ?", (key,))
 
@@ -176,11 +187,6 @@ def remove_member(connection: sqlite3.Connection, key: bytes) -> None:
 def member_names(connection: sqlite3.Connection) -> list[tuple[bytes, str]]:
     """(key, name) of every member, by name."""
     return connection.execute("SELECT key, name FROM members ORDER BY name_folded").fetchall()
-
-
-def signing_keys(connection: sqlite3.Connection) -> list[tuple[bytes, bytes]]:
-    """(key, signing key) of every member."""
-    return connection.execute("SELECT key, signing_key FROM members").fetchall()
 
 
 def move_account(connection: sqlite3.Connection, key: bytes, first: bytes) -> None:

@@ -25,7 +25,7 @@ from node.store.rows import Rows
 from node.store.words import merge_if_small, note_lingering
 from node.views import in_search_index, rebuild, refresh, refresh_accounts
 from protocol.errors import TheirFault
-from protocol.judge import Checked, Known, judge
+from protocol.judge import Checked, Known, hinges_on, judge
 from protocol.kinds.accounts import Accounts
 from protocol.kinds.erasure import erased_thing
 from protocol.kinds.table import KINDS
@@ -63,7 +63,7 @@ class Records(Rows):
         self._known: Known | None = None
         self._known_day = self._quota_day = -1
         self._refused: OrderedDict[bytes, str] = OrderedDict()
-        self._pending: OrderedDict[bytes, bytes] = OrderedDict()
+        self._pending: OrderedDict[bytes, tuple[Record, object]] = OrderedDict()  # and what that hangs on
         self._slots = Slots(connection)
         self._new: list[Record] = []
         self._accounts: Accounts | None = None
@@ -182,7 +182,7 @@ class Records(Rows):
                 "not_a_member",
                 "not_for_us",
             ):
-                self._pending[digest] = record.message
+                self._pending[digest] = (record, hinges_on(record, self.known))
                 while len(self._pending) > PENDING_MAX:
                     self._pending.popitem(last=False)
             return Added("not_now", judgement.code, record)
@@ -324,9 +324,10 @@ class Records(Rows):
                 rebuild(self)
             for message in returning(self.connection, self.known):
                 self.add(message)
-            for digest, message in list(self._pending.items()):
-                self._pending.pop(digest, None)  # one that still has to wait puts itself back
-                self.add(message)
+            for digest, (record, hinge) in list(self._pending.items()):
+                if hinges_on(record, self.known) != hinge:
+                    self._pending.pop(digest, None)  # one that still has to wait puts itself back
+                    self.add(record.message)
 
     def expire(self) -> int:
         """Delete what has been over for two days; gives how many records left."""

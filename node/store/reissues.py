@@ -6,6 +6,9 @@ import sqlite3
 from dataclasses import dataclass
 from itertools import pairwise
 
+from node.store import settings
+from node.store.quota import ACCOUNT_SLOTS
+
 
 @dataclass(frozen=True, slots=True)
 class FormerKey:
@@ -97,17 +100,50 @@ def former_keys(connection: sqlite3.Connection, account: bytes, most: int) -> li
     return [FormerKey(*row) for row in rows]
 
 
-def own_steps(connection: sqlite3.Connection) -> set[tuple[bytes, bytes]]:
-    """(old, new) of every key that this node itself replaced by another, for who is a member now."""
-    chains: dict[bytes, list[bytes]] = {}
+def keys_of(connection: sqlite3.Connection, account: bytes) -> list[bytes]:
+    """Every key that this node issued to a member, in that order. The last one is in use."""
     rows = connection.execute(
-        "SELECT account, former_keys.key FROM former_keys JOIN members ON members.key = account"
-        " ORDER BY account, replaced, former_keys.rowid"
-    )
-    for account, key in rows:
-        chains.setdefault(account, []).append(key)
+        "SELECT key FROM former_keys WHERE account = ? ORDER BY replaced, rowid", (account,)
+    ).fetchall()
+    now = signing_key(connection, account)
+    return [key for (key,) in rows] + ([now] if now is not None else [])
+
+
+def issue_from(connection: sqlite3.Connection, old: bytes, new: bytes) -> None:
+    """Remember that `new` carries on `old`, though another key was issued in between."""
+    settings.put(connection, _from(new), old.hex())
+
+
+def _from(new: bytes) -> str:
+    return f"issued {new.hex()} from"
+
+
+def own_steps(connection: sqlite3.Connection) -> set[tuple[bytes, bytes]]:
+    """(old, new) of every key that this node itself issued in the place of another, for members of now."""
+    accounts = connection.execute(
+        "SELECT DISTINCT account FROM former_keys JOIN members ON members.key = account ORDER BY account"
+    ).fetchall()
     found: set[tuple[bytes, bytes]] = set()
-    for account, keys in chains.items():
-        now = signing_key(connection, account)
-        found.update(pairwise([*keys, now] if now is not None else keys))
+    for (account,) in accounts:
+        for before, new in pairwise(keys_of(connection, account)):
+            passed_over = settings.get(connection, _from(new))
+            found.add((bytes.fromhex(passed_over) if passed_over else before, new))
     return found
+
+
+def contest_to_beat(connection: sqlite3.Connection, scope: bytes, home: bytes, before: int) -> bytes | None:
+    """The thing of the highest contest in a full quota; None where there is room. `before` as in quota.py."""
+    row = connection.execute(
+        "SELECT DISTINCT thing FROM records WHERE scope = ? AND home = ? AND kind = 'contest' AND status = 0"
+        " AND created < ? ORDER BY thing LIMIT 1 OFFSET ?",
+        (scope, home, before, ACCOUNT_SLOTS - 1),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def forget(connection: sqlite3.Connection, account: bytes) -> None:
+    """Delete what is kept here of a member's keys."""
+    for key in keys_of(connection, account):
+        settings.put(connection, _from(key), "")
+    connection.execute("DELETE FROM former_keys WHERE account = ?", (account,))
+    connection.execute("DELETE FROM reissues WHERE account = ?", (account,))

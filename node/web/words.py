@@ -98,6 +98,7 @@ PASSING_WORDS = (
     phrase(
         "Another program keeps mDNS (port 5353) to itself, so neighbors are not found. Type their address."
     ),
+    phrase("That is not the address of a node. Write it like 192.168.1.20:8420."),
     phrase("Key and sheets can be replaced 99 times in all."),
     phrase("The clock of this machine is not right. Nothing expires here until it is set."),
 )

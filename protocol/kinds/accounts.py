@@ -109,6 +109,17 @@ class Accounts:
         leaves = [key for key in keys if key not in led_from]
         return min(leaves, key=lambda key: step_hash(home, self.before.get((home, key), first), key))
 
+    def last_of(self, account: Account, keys: Iterable[bytes]) -> bytes:
+        """Of `keys` in the order in which they were issued, the last that speaks for the account.
+
+        From it a next key has to be issued: what hangs on a key that was contested away counts for nothing.
+        The account's own key where none of them speaks for it.
+        """
+        home, first = self.account(*account)
+        return next(
+            (key for key in reversed([*keys]) if self.account(home, key) == (home, first)), account[1]
+        )
+
 
 def step_hash(home: bytes, old: bytes, new: bytes) -> bytes:
     """What ranks the steps of a home."""

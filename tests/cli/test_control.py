@@ -264,3 +264,20 @@ async def test_a_broken_letter_is_refused_plainly(control_of_alder: Any, alder: 
     typed = await alder.asks("need", "--as", "Ben", "Caf\udce9")
     await opened.stop()
     assert typed.exit == 1 and "a letter in it is broken" in typed.err
+
+
+async def test_a_place_that_is_not_there_is_told_alike_with_and_without_a_running_node(
+    alder: Person, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("a safe of paper and iron\n")
+    asked = ("backup", str(tmp_path / "nowhere" / "b"), "--passphrase-file", str(tmp_path / "secret"))
+    stopped = await alder.asks(*asked)
+    node = Node(settings_of(alder.data))
+    opened = await start_control(node)
+    try:
+        live = await alder.asks(*asked)
+    finally:
+        await opened.stop()
+        node.close()
+    assert (live.exit, live.err) == (stopped.exit, stopped.err) and live.exit == 1
+    assert "nowhere/b.barnraise-backup.part: No such file or directory." in live.err

@@ -125,3 +125,12 @@ async def test_restore_without_a_file_leads_on_to_the_neighbors(tmp_path: Path) 
     ines = await members.sign_in(node, name="Ines", passphrase=PASSPHRASE, address="here")
     assert ines.language == "de"
     node.close()
+
+
+async def test_the_passphrase_file_of_restore_says_which_passphrase_it_holds(tmp_path: Path) -> None:
+    """With a backup the backup's, without one the coordinator's new one: the same option, two meanings."""
+    told = " ".join((await Person(tmp_path / "new").asks("restore", "--help")).out.split())
+    assert "A file that begins with the backup's passphrase" in told
+    assert "without a backup, with the coordinator's new one" in told
+    told = " ".join((await Person(tmp_path / "new").asks("backup", "--help")).out.split())
+    assert "A file that begins with the backup's passphrase" in told and "coordinator" not in told

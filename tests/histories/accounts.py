@@ -10,6 +10,7 @@ from protocol.kinds.accounts import Contest, Succession, succession_nonce
 from protocol.kinds.roster import Assent
 from protocol.record import Draft
 from protocol.scopes import LOCAL_SCOPE, day_of
+from tests.histories.meetings import settle
 from tests.protocol.helpers import Member
 
 if TYPE_CHECKING:
@@ -18,26 +19,51 @@ if TYPE_CHECKING:
     from tests.histories.villain import Villain
 
 
-def reissue(history: History, home: Home) -> None:
+def reissue(history: History, home: Home, who: Any = None) -> None:
     """Somebody lost their passphrase; they get a new key, and the neighborhood says so.
 
     Not while its clock runs ahead: others would hear of it on that day only (docs/decisions/0024).
     """
     if home.clock_shift_s > 0:
         return
-    at = history.chance.randrange(len(home.people))
+    at = home.people.index(who) if who is not None else history.chance.randrange(len(home.people))
     old = home.people[at]
     new = Member(home.hood, f"{old.name}'s key {history.count('key')}")
-    body = Succession(old=old.key, new=new.key).body()
-    made, nonce = home.node.stamp(), succession_nonce(old.key, new.key, ())
     reissues.replace_key(home.node.connection, old.account[1], new.key, b"", b"", history.now)
-    for scope in (LOCAL_SCOPE, home.scope):
-        home.say(None, "succession", scope, body, nonce=nonce, created=made)
+    _say_step(home, old.key, new.key)
     new.account = old.account
     history.truth.steps[(home.home, old.key, new.key)] = None
     history.truth.accounts[(home.home, new.key)] = old.account
     home.people[at] = new
     history.saw("re-issues")
+
+
+def _say_step(home: Home, old: bytes, new: bytes) -> None:
+    body = Succession(old=old, new=new).body()
+    made, nonce = home.node.stamp(), succession_nonce(old, new, ())
+    for scope in (LOCAL_SCOPE, home.scope):
+        home.say(None, "succession", scope, body, nonce=nonce, created=made)
+
+
+def code_in_wrong_hands(history: History) -> None:
+    """Somebody else takes up a key that the neighborhood issues. Whose account it is contests that and gets
+    another, issued from the last one that counts: everywhere the account goes on, without the wrong one."""
+    home = history.homes[0]
+    person = home.people[0]
+    thief = Member(home.hood, "Found the code")
+    _say_step(home, person.key, thief.key)
+    settle(history.homes, history.chance)
+    assert look_at_steps(history, home), "whose account was given away cannot contest it"
+    settle(history.homes, history.chance)
+    last = home.records.accounts.last_of(person.account, [person.account[1], person.key, thief.key])
+    assert last == person.key, "a key that was contested away would get the next one"
+    reissue(history, home, person)
+    settle(history.homes, history.chance)
+    for each in history.homes:
+        found = each.records.accounts
+        assert found.account(home.home, home.people[0].key) == person.account, f"{each}: no way back"
+        assert found.account(home.home, thief.key) == (home.home, thief.key), f"{each} follows the wrong key"
+    history.saw("contested rightly, and came back")
 
 
 def look_at_steps(history: History, home: Home) -> int:

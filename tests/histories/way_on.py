@@ -21,7 +21,7 @@ from protocol.kinds.hours import Confirm, Hours, session_id
 from protocol.kinds.posts import Post
 from protocol.kinds.roster import Assent, Charter, Epoch, Leave
 from protocol.scopes import DAY_S, KEYS_SCOPE, coalition, day_of, pair
-from tests.histories.accounts import look_at_steps, settle_true_steps
+from tests.histories.accounts import code_in_wrong_hands, look_at_steps, settle_true_steps
 from tests.histories.honest import assented
 from tests.histories.meetings import settle
 
@@ -219,4 +219,4 @@ def post_and_confirm(history: History) -> None:
         assert state == [("confirmed",)], f"{home} does not count the hour: {state}"
 
 
-STEPS = (people_settle_forks, exposed, agree_on_a_roster, post_and_confirm)
+STEPS = (people_settle_forks, exposed, agree_on_a_roster, code_in_wrong_hands, post_and_confirm)

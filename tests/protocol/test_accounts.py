@@ -76,6 +76,18 @@ def test_a_key_contested_away_has_no_say_over_the_rest() -> None:
     assert of(found, mallory) == mallory.key
 
 
+def test_the_next_key_hangs_on_the_last_one_that_counts() -> None:
+    contest = walter.contest(walter, walter_2, region.scope)
+    issued, account = [walter.key, walter_2.key], (riverbend.id, walter.key)
+    assert accounts(REISSUE).last_of(account, issued) == walter_2.key
+    found = accounts(REISSUE, contest)
+    assert found.last_of(account, issued) == walter.key
+    assert of(accounts(REISSUE, contest, riverbend.succession(walter_2, walter_3)), walter_3) != walter.key
+    after = accounts(REISSUE, contest, riverbend.succession(walter, walter_3))
+    assert after.last_of(account, [*issued, walter_3.key]) == walter_3.key
+    assert accounts().last_of(account, []) == walter.key
+
+
 def test_an_earlier_key_of_the_account_contests_a_later_step() -> None:
     second = riverbend.succession(walter_2, mallory, region.scope)
     found = accounts(REISSUE, second, walter.contest(walter_2, mallory, region.scope))

@@ -11,6 +11,7 @@ import pytest
 from protocol.errors import CODES
 from protocol.kinds.parcel import PADDED_SIZES_BYTES
 from protocol.kinds.promises import _TABLE
+from protocol.kinds.roster import EPOCHS_MAX
 from protocol.kinds.table import KINDS
 from protocol.record import RECORD_SIZE_MAX_BYTES, Field, to_be_signed
 from protocol.scopes import COALITION, LOCAL, PAIR
@@ -93,7 +94,7 @@ def test_the_table_of_promises_is_the_programs() -> None:
     assert stated == {word or "(nothing)": list(states.values()) for word, states in _TABLE.items()}
 
 
-@pytest.mark.parametrize("number", [RECORD_SIZE_MAX_BYTES, *PADDED_SIZES_BYTES])
+@pytest.mark.parametrize("number", [RECORD_SIZE_MAX_BYTES, EPOCHS_MAX, *PADDED_SIZES_BYTES])
 def test_numbers(number: int) -> None:
     assert f"{number:,}" in PAGE
 

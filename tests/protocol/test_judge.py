@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from protocol.encoding import encode
 from protocol.errors import TheirFault
-from protocol.judge import Judgement, Known, judge, key_record, outlives_its_key, read_checked
+from protocol.judge import Judgement, Known, hinges_on, judge, key_record, outlives_its_key, read_checked
 from protocol.kinds.keys import Inception, Rotation
 from protocol.record import Draft, Record, assemble, parse, to_be_signed
 from protocol.scopes import DAY_S, KEYS_SCOPE, LOCAL_SCOPE, coalition, pair
 from protocol.signing import public_key, sign
 from tests.protocol.helpers import NOON, TODAY, Coalition, Neighborhood, known, policy, secret
+from tests.store.helpers import House
 
 
 class Valley:
@@ -256,3 +260,31 @@ def test_an_own_act_needs_the_own_neighborhood(valley: Valley) -> None:
     assert encode(theirs.body) == b"\xa0" and valley.verdict(theirs) == ("in", "")
     borrowed = valley.hana.post(LOCAL_SCOPE, seed=valley.riverbend.seed)
     assert borrowed.home == valley.harbor.id and valley.verdict(borrowed)[0] == "not_now"
+
+
+@functools.cache
+def moving() -> tuple[list[Record], list[Record], Valley]:
+    """Key and roster records of a valley, and records whose verdicts hang on which of them are held."""
+    valley = Valley()
+    scope, rosters = valley.region.scope, valley.region
+    rosters.sponsor(valley.riverbend, valley.harbor, rosters.records[1])
+    before = [valley.ben.post(scope), valley.hana.post(scope), valley.oak.say("standing", scope, {})]
+    rotated, rival = valley.oak.rotate(), valley.oak.rotation(previous=valley.oak.inception.id)
+    later = [valley.ben.post(scope), valley.ben.contest(valley.ben, valley.ana, scope)]
+    apart = [valley.ana.post(), valley.ben.commit(valley.ana.post())]
+    keys = [home.inception for home in (valley.riverbend, valley.oak, valley.harbor)]
+    acts = [*keys, rotated, rival, *rosters.records]
+    return acts, [*acts, *before, *later, *apart], valley
+
+
+@settings(max_examples=25)
+@given(st.sets(st.integers(0, 20)), st.sets(st.integers(0, 20)))
+def test_while_nothing_moved_the_verdict_is_the_same(one: set[int], other: set[int]) -> None:
+    acts, asked, valley = moving()
+    houses = [House(valley.riverbend, valley.oak, coalitions=[valley.region]) for _ in range(2)]
+    for house, places in zip(houses, (one, other), strict=True):
+        house.hear(*(acts[place % len(acts)] for place in sorted(places)))
+    mine, theirs = (house.records.known for house in houses)
+    for record in asked:
+        if hinges_on(record, mine) == hinges_on(record, theirs):
+            assert judge(record, mine) == judge(record, theirs), record.kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import cbor2
@@ -16,7 +17,16 @@ from protocol.errors import TheirFault
 from protocol.judge import judge
 from protocol.kinds.keys import Inception, RecoveryPolicy, recovery_hash
 from protocol.kinds.posts import Post
-from protocol.record import RECORD_SIZE_MAX_BYTES, Draft, Record, assemble, parse, thing_of, to_be_signed
+from protocol.record import (
+    RECORD_SIZE_MAX_BYTES,
+    Draft,
+    Record,
+    assemble,
+    lower_thing,
+    parse,
+    thing_of,
+    to_be_signed,
+)
 from protocol.scopes import EPOCH_2020_S, KEYS_SCOPE, LOCAL_SCOPE, coalition, day_of, pair
 from protocol.signing import public_key, sign, verify
 from tests.protocol.helpers import NOON, TODAY, Coalition, Neighborhood, known
@@ -304,3 +314,15 @@ def test_keys_and_signatures_of_a_wrong_size_are_refused() -> None:
         (ana.key, b""),
     ):
         assert not verify(key, stated, b"words")
+
+
+@given(st.binary(min_size=16, max_size=16), st.binary(min_size=32, max_size=32))
+def test_a_lower_thing_is_that_of_the_very_draft(nonce: bytes, bar: bytes) -> None:
+    draft = Draft("contest", LOCAL_SCOPE, b"\1" * 32, b"\2" * 32, nonce, 1_798_718_400, None, {})
+    found = lower_thing(draft, bar, 50)
+    tries = [
+        replace(draft, nonce=((int.from_bytes(nonce, "big") + n) % 2**128).to_bytes(16, "big"))
+        for n in range(50)
+    ]
+    things = [thing_of(d.kind, d.scope, d.author, d.home, d.nonce, d.created, d.expires) for d in tries]
+    assert found == next((d for d, thing in zip(tries, things, strict=True) if thing < bar), None)

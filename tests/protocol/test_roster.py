@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.kinds import roster as roster_kinds
 from protocol.kinds.roster import build_roster, homes_named, sound_epoch
 from protocol.record import Record
 from tests.protocol.helpers import Coalition, Neighborhood, names_of, secret
@@ -46,6 +47,16 @@ def test_the_founder_is_the_first_voter(valley: Valley) -> None:
     chains = {home.id: home.chain() for home in valley.all}
     assert build_roster(valley.id, [], chains) is None
     assert build_roster(b"?" * 32, valley.records, chains) is None
+
+
+def test_a_chain_is_followed_so_far_and_no_further(valley: Valley, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/protocol.md says at how many; 5,000 of them would take the test too long."""
+    monkeypatch.setattr(roster_kinds, "EPOCHS_MAX", 4)
+    epochs = [valley.charter]
+    for _ in range(5):
+        epochs.append(valley.agreed(epochs[-1], [valley.riverbend]))
+    assert list(valley.roster().chain) == [epoch.id for epoch in epochs[:4]], "the charter among them"
+    assert valley.roster().in_force == epochs[3].id
 
 
 def test_an_epoch_takes_more_than_half(valley: Valley) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from node.actions import accounts, hours, promises
+import asyncio
+
+import pytest
+
+from node.actions import accounts, contests, hours, members, promises
 from node.actions.members import Session
 from node.keys import words_of
 from node.store import reissues
+from protocol.errors import OurFault
+from protocol.kinds.accounts import Contest
+from protocol.record import Draft, lower_thing
 from protocol.scopes import LOCAL_SCOPE
 from protocol.signing import public_key
-from tests.sim.invariants import settled
+from tests.sim.invariants import rows, settled
 from tests.sim.world import NO_PASSPHRASE, Place, World
 
 
@@ -87,11 +94,13 @@ def test_a_contest_is_heard_everywhere_and_settled_with_another_voter() -> None:
     step = (riverbend.home, walter.account_key, public_key(impostor.seed))
     world.until(lambda: accounts.all_reissues(hill.node, hill.coordinator), 60, "partners see every re-issue")
 
-    accounts.contest_on_paper(hill.node, words, *step)  # at a node that is not his own
+    asyncio.run(contests.contest_on_paper(hill.node, words, *step))  # at a node that is not his own
     account = lambda place: place.node.records.accounts.account(riverbend.home, step[2])[1]  # noqa: E731
     for place in (riverbend, oak, hill):
         world.until(lambda place=place: account(place) == step[2], 60, "the new key speaks for nobody")
     assert [r.state for r in accounts.all_reissues(oak.node, oak.coordinator)] == ["contested"]
+    open_page = members.find_session(riverbend.node, impostor.token)
+    assert open_page is impostor and impostor.account_key == step[2], "it follows"
     assert not accounts.all_reissues(oak.node, oak.coordinator)[0].can_assent
 
     accounts.say_again(riverbend.node, riverbend.coordinator, step[1], step[2])
@@ -101,6 +110,79 @@ def test_a_contest_is_heard_everywhere_and_settled_with_another_voter() -> None:
     for place in (riverbend, oak, hill):
         world.until(lambda place=place: account(place) == step[1], 60, "it counts again")
     assert [r.state for r in accounts.all_reissues(hill.node, hill.coordinator)] == ["settled"]
+    assert members.find_session(riverbend.node, impostor.token) is impostor
+    assert impostor.account_key == step[1] and not impostor.contested, "and follows back"
+    settled(world)
+
+
+def flood(places: list[Place], step: tuple[bytes, bytes, bytes], rarity: int) -> None:
+    """1,000 contests of a step by a key made up for that, each with a nonce that only one in `rarity` has."""
+    home, old, new = step
+    (scope,) = [r.scope for r in places[0].node.records.of_home(home, "succession") if len(r.scope) == 2]
+    seed, made = b"mallory's made-up key, 32 bytes!", places[0].node.stamp()
+    body, bar = Contest(old=old, new=new).body(), (2**256 // rarity).to_bytes(32, "big")
+    messages = []
+    for number in range(1_000):
+        nonce = (number << 100).to_bytes(16, "big")
+        draft = Draft("contest", scope, public_key(seed), home, nonce, made, None, body)
+        low = lower_thing(draft, bar, 100 * rarity)
+        assert low is not None
+        messages.append(low.sign([seed]).message)
+    for place in places:
+        with place.node.records.transaction():
+            assert {place.node.records.add(message).outcome for message in messages} == {"new"}
+
+
+def test_nobody_can_shut_a_contest_out_by_filling_its_place() -> None:
+    world, riverbend, oak, hill = met(15)
+    walter = riverbend.member("Walter")
+    words = words_of(walter.seed)
+    impostor = reissue(riverbend, "Walter")
+    step = (riverbend.home, walter.account_key, public_key(impostor.seed))
+    world.until(lambda: accounts.all_reissues(hill.node, hill.coordinator), 60, "partners see the re-issue")
+    world.until(lambda: accounts.all_reissues(oak.node, oak.coordinator), 60, "all of them")
+    flood([riverbend, oak, hill], step, 50)
+    (seen,) = accounts.all_reissues(riverbend.node, riverbend.coordinator)
+    assert seen.state == "in_force" and not seen.can_say_again, "strangers' contests change nothing"
+
+    asyncio.run(contests.contest_on_paper(riverbend.node, words, *step))
+    for place in (riverbend, oak, hill):
+        world.until(
+            lambda place=place: place.node.records.accounts.account(*step[::2])[1] == step[2], 60, "heard"
+        )
+    made = rows(oak, "SELECT count(*) FROM records WHERE kind = 'contest' AND status = 0")
+    assert made == [(1_000,)], "one of the made-up ones left"
+    (seen,) = accounts.all_reissues(oak.node, oak.coordinator)
+    assert seen.state == "contested"
+    accounts.say_again(riverbend.node, riverbend.coordinator, step[1], step[2])
+    said = riverbend.node.records.of_home(riverbend.home, "succession")
+    own = [
+        r for r in riverbend.node.records.of_home(riverbend.home, "contest") if r.author == walter.account_key
+    ]
+    cited = {contest for record in said for contest in record.body.get("contests", ())}
+    assert cited == {record.id for record in own} and len(own) == 2, "also the one that others hold"
+    world.until(lambda: accounts.all_reissues(oak.node, oak.coordinator)[0].can_assent, 60, "Oak is asked")
+    accounts.assent(oak.node, oak.coordinator, *step)
+    world.until(lambda: riverbend.node.records.accounts.account(*step[::2])[1] == step[1], 60, "settled")
+    settled(world)
+
+
+def test_where_no_place_is_found_in_time_it_counts_at_home_and_can_be_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, riverbend, _, _ = met(16)
+    walter = riverbend.member("Walter")
+    impostor = reissue(riverbend, "Walter")
+    step = (riverbend.home, walter.account_key, public_key(impostor.seed))
+    flood([riverbend], step, 50)
+    monkeypatch.setattr(contests, "TRIES_MAX", 0)
+    with pytest.raises(OurFault, match="over_quota"):
+        asyncio.run(contests.contest_on_paper(riverbend.node, words_of(walter.seed), *step))
+    assert riverbend.node.records.accounts.account(*step[::2])[1] == step[2], "its own neighborhood heard it"
+    monkeypatch.undo()
+    asyncio.run(contests.contest_on_paper(riverbend.node, words_of(walter.seed), *step))
+    said = [r for r in riverbend.node.records.of_home(step[0], "contest") if r.author == walter.account_key]
+    assert sorted(len(record.scope) for record in said) == [1, 2], "each place heard it once"
     settled(world)
 
 

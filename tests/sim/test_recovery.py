@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from node import sheets
-from node.actions import hours, posts, promises, recovery
+from node.actions import contests, hours, leaving, members, posts, promises, recovery
 from node.actions.acting import say
-from node.keys import new_node_keys
+from node.keys import new_node_keys, words_of
+from node.store import people
 from protocol.errors import OurFault
 from protocol.kinds.accounts import Succession
 from protocol.scopes import LOCAL_SCOPE
@@ -173,9 +176,47 @@ def test_members_keep_their_new_passphrases_and_a_thief_gains_no_account() -> No
     replace_key(riverbend, *riverbend.sheets)
     for place in (riverbend, oak):
         world.until(lambda place=place: {"A ride", "Soup"} <= place.board().keys(), 90, "all stays his")
-        accounts = place.node.records.accounts
-        assert accounts.keys((riverbend.home, first.account_key)) == keys
-        assert accounts.keys((riverbend.home, coordinator)) == [coordinator]
+        held = place.node.records.accounts
+        assert held.keys((riverbend.home, first.account_key)) == keys
+        assert held.keys((riverbend.home, coordinator)) == [coordinator]
     (waiting,) = recovery.rest(riverbend.node)
     assert (waiting.author, waiting.kind, waiting.count) == (riverbend.home, "succession", 3)
+    settled(world)
+
+
+def test_who_contested_rightly_keeps_the_next_key_also_after_a_theft() -> None:
+    world = World("contested rightly, then a stolen node")
+    riverbend, oak = world.places("riverbend", "oak")
+    world.coalition(riverbend, oak)
+    walter = riverbend.member("Walter")
+    riverbend.post("Ride to the clinic", walter)
+    impostor = reissue(riverbend, "Walter")
+    words, wrong = words_of(walter.seed), public_key(impostor.seed)
+    asyncio.run(contests.contest_on_paper(riverbend.node, words, riverbend.home, walter.account_key, wrong))
+    recovery.follow_accounts(riverbend.node)  # as when a coordinator decides on what waits
+    assert people.member_name(riverbend.node.connection, walter.account_key) == "Walter"
+    assert not people.member_name(riverbend.node.connection, wrong), "a contested key takes no account"
+    again = reissue(riverbend, "Walter")
+    right = public_key(again.seed)
+    assert again.account_key == walter.account_key and not again.contested
+    assert members.find_session(riverbend.node, impostor.token) is None
+    world.until(
+        lambda: oak.node.records.accounts.account(riverbend.home, right)[1] == walter.account_key,
+        60,
+        "it is told",
+    )
+
+    replace_key(riverbend, *riverbend.sheets)
+    for place in (riverbend, oak):
+        world.until(
+            lambda place=place: (
+                place.node.records.accounts.keys((riverbend.home, walter.account_key))
+                == [walter.account_key, right]
+            ),
+            90,
+            "the same keys, by the new node key",
+        )
+    assert {one.author for one in recovery.rest(riverbend.node)} == {wrong}, "a coordinator looks at that"
+    leaving.remove(riverbend.node, riverbend.coordinator, walter.account_key)
+    assert not riverbend.node.setting(f"issued {right.hex()} from"), "nothing is left of a member's keys"
     settled(world)

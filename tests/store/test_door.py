@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ import node.store.records
 from node.store.records import PENDING_MAX, REFUSED_MAX
 from node.views import promises
 from protocol.errors import WorldFault
+from protocol.judge import Judgement, judge
 from protocol.record import Record, assemble, parse, to_be_signed
 from protocol.scopes import DAY_S
 from protocol.signing import sign
@@ -99,6 +101,27 @@ def test_what_waits_is_bounded(valley: Valley) -> None:
     valley.house.settle_in()
     assert not valley.house.records.holds(first.id), "the oldest left first"
     assert all(valley.house.records.holds(record.id) for record in rest[-5:])
+
+
+def test_what_waits_is_judged_again_only_where_something_moved_for_it(
+    valley: Valley, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a member, by one roster act after another, would have a thousand records judged each time."""
+    waiting = [valley.hana.post(valley.region.scope, title=f"post {number}") for number in range(50)]
+    assert set(valley.house.hear(*waiting)) == {"not_now"}
+    judged: list[bytes] = []
+
+    def counted(record: Record, *more: Any) -> Judgement:
+        judged.append(record.id)
+        return judge(record, *more)
+
+    monkeypatch.setattr(node.store.records, "judge", counted)
+    epoch = valley.region.epoch(valley.oak, valley.region.records[1], [valley.oak, valley.riverbend])
+    assert valley.house.hear(epoch, valley.region.assent(valley.oak, epoch)) == ["new", "new"]
+    assert judged == [epoch.id, valley.region.records[-1].id], "nothing moved for Harbor Hill"
+    valley.region.sponsor(valley.riverbend, valley.harbor, valley.region.records[1])
+    valley.house.settle_in()
+    assert all(valley.house.records.holds(record.id) for record in waiting)
 
 
 # ---- all or nothing

@@ -158,6 +158,15 @@ def test_what_people_type(typed: str, called: str) -> None:
         "http://[::1",
         "a" * 301,
         ":8420",
+        "not an address",
+        "grr!!",
+        "192.168.1.20,8420",
+        "192.168.1.20;8420",
+        "999.1.1.1",
+        "1.2.3",
+        "hill..example",
+        "-",
+        "a" * 64,
     ],
 )
 def test_what_is_no_address(typed: str) -> None:

@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 
 import node.web
 from node import examining, finding, sheets
-from node.actions import lost
+from node.actions import contests, lost
 from node.store import keeping
 from node.web import languages
 from protocol import introduction
@@ -34,6 +34,7 @@ def said() -> set[Message]:
         *sheets.SENTENCES,
         *finding.SENTENCES,
         *lost.SENTENCES,
+        *contests.SENTENCES,
         *examining.SENTENCES,
         *keeping.SENTENCES,
         introduction.OVER,

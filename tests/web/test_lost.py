@@ -34,6 +34,7 @@ async def test_from_the_setup_link_to_who_is_who(tmp_path: Path) -> None:
             for typed, said in (
                 ({}, "address of the other node"),
                 ({"address": "127.0.0.1:1", "sheet-1": sheet}, "cannot be reached"),
+                ({"address": "the mill, 3rd floor", "sheet-1": sheet}, "not the address of a node"),
                 ({"address": at_oak, "sheet-1": sheet.rpartition(" ")[0] + " zzzz"}, "Word 24"),
                 ({"address": at_oak, "sheet-1": " ".join(["abandon"] * 23 + ["art"])}, "does not know"),
             ):

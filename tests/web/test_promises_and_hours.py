@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from node.app import Node
+from node.store import neighbors
 from protocol.scopes import DAY_S
+from tests.protocol.helpers import Neighborhood
 from tests.web.conftest import PASSPHRASE, Clock, post
 from tests.web.reader import Neighbor, Page, Person
 
@@ -173,6 +175,24 @@ async def test_hours_without_a_promise_and_another_exchange_on_that_day(ines: Pe
         await tomas.open("/hours")
         await tomas.press("Confirm")
     assert balance(await tomas.open("/hours")) == ["0 h", "2 h 15 min", "\N{MINUS SIGN}2 h 15 min"]
+
+
+async def test_a_partner_who_shows_no_name_is_a_neighbor_there(ines: Person, node: Node) -> None:
+    oak = Neighborhood("Oak")
+    bea = oak.member("Bea")
+    with node.records.transaction():
+        neighbors.set_neighbor(node.connection, oak.id, "linked", name="Oak")
+        node.records.known_changed()
+        node.records.add(oak.inception.message)
+    path = await post(ines, "need", "Digging over two beds", "garden")
+    about = node.records.version(bytes.fromhex(path.rpartition("/")[2]))
+    assert (
+        about is not None
+        and node.records.add(bea.commit(about, created=about.created).message).outcome == "new"
+    )
+    await ines.open("/inbox")
+    await ines.press("Yes, please")
+    assert ">A neighbor, Oak<" in (await ines.open("/hours/new")).html
 
 
 async def test_a_form_for_hours_says_what_is_missing(ines: Person, tomas: Person) -> None:

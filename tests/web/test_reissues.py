@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 
 from node.app import Node
+from node.store import neighbors
+from protocol.kinds.roster import Epoch
+from tests.protocol.helpers import Coalition, Neighborhood
 from tests.web.conftest import PASSPHRASE, post
 from tests.web.reader import Neighbor, Person
 
 NEW = "eleven quiet rivers"
+THIRD = "twelve loud mountains"
 
 
 async def code_for(ines: Person, name: str) -> str:
@@ -76,6 +80,72 @@ async def test_the_old_passphrase_opens_one_page_and_contests(
     assert "Say it again" not in (await ines.open("/reissues")).text
 
 
+async def test_an_open_page_follows_the_account_at_every_click(
+    ines: Person, neighbor: Neighbor, person, node: Node
+) -> None:
+    """What the thief has open shows nothing more of Walter's, and does nothing more in his name."""
+    walter = await neighbor("Walter")
+    ride = await post(walter, "need", "Ride to the clinic", contact="0171 at the mill")
+    key = node.connection.execute("SELECT key FROM members WHERE name = 'Walter'").fetchone()[0].hex()
+    await ines.open(f"/people/{key}/role")
+    await ines.press("Make a coordinator")
+    thief = person()
+    await thief.open(await code_for(ines, "Walter"))
+    await thief.press("Use this passphrase", passphrase=NEW, passphrase_again=NEW)
+    assert "0171 at the mill" in (await thief.open(ride)).text and "You (Walter)" in thief.page.text
+    assert (await thief.open("/people/invite")).status == 200
+
+    await sign_in(walter, "Walter", PASSPHRASE)
+    (contest,) = [link for link in walter.page.links if link.endswith("/contest")]
+    await walter.open(contest)
+    await walter.press("Contest it")
+    fresh = person()
+    await sign_in(fresh, "Walter", NEW)
+    for tab in (thief, fresh):
+        await tab.open(ride)
+        assert "0171 at the mill" not in tab.page.text and "You (Walter)" not in tab.page.text
+        assert "The key that you sign with is contested." in tab.page.text
+        assert (await tab.open(ride + "/erase")).status == 403
+        assert (await tab.open("/people/invite")).status == 403, "a role goes with the account"
+        await tab.open("/profile/leave")
+        await tab.press("Leave and erase everything", passphrase=NEW)
+        assert tab.page.status == 403
+        await tab.open("/profile/key")
+        assert (await tab.press("Show the words", passphrase=NEW)).status == 200, "the words of that very key"
+    assert "Ride to the clinic" in (await ines.open(ride)).text
+
+    await ines.open(f"/people/{key}/remove")
+    await ines.press("Remove and erase everything")
+    assert (await thief.open("/board")).path == "/sign-in", "whoever signs with no member's key is signed out"
+
+
+async def test_who_contested_rightly_gets_everything_back(
+    ines: Person, neighbor: Neighbor, person, node: Node
+) -> None:
+    walter = await neighbor("Walter")
+    ride = await post(walter, "need", "Ride to the clinic", contact="0171 at the mill")
+    thief = person()
+    await thief.open(await code_for(ines, "Walter"))
+    await thief.press("Use this passphrase", passphrase=NEW, passphrase_again=NEW)
+    await sign_in(walter, "Walter", PASSPHRASE)
+    await walter.open(next(link for link in walter.page.links if link.endswith("/contest")))
+    await walter.press("Contest it")
+
+    path = await code_for(ines, "Walter")
+    again = person()
+    assert "Your posts, promises and hours stay yours." in (await again.open(path)).text
+    await again.press("Use this passphrase", passphrase=THIRD, passphrase_again=THIRD)
+    await again.open(ride)
+    assert "You (Walter)" in again.page.text and "0171 at the mill" in again.page.text
+    assert "Take down" in again.page.text and "contested" not in again.page.text
+    assert (await thief.open("/board")).path == "/sign-in", "that key is no member's any more"
+    page = (await ines.open("/reissues")).text
+    assert page.count("Walter, Riverbend") == 2 and "A neighbor," not in page
+    await again.open(ride + "/erase")
+    await again.press("Erase it for good")
+    assert "Erased by you" in again.page.text
+
+
 async def test_a_key_on_paper_contests_too_and_a_wrong_one_does_not(
     ines: Person, neighbor: Neighbor, person, node: Node
 ) -> None:
@@ -114,3 +184,27 @@ async def test_only_coordinators_make_codes_and_not_for_themselves(ines: Person,
     assert len(links) == 1, "none for herself"
     assert (await walter.open(links[0])).status == 403
     assert "Nobody has needed a new passphrase so far." in (await walter.open("/reissues")).text
+
+
+async def test_agreeing_to_another_neighborhoods_new_key_counts_at_once(ines: Person, node: Node) -> None:
+    oak = Neighborhood("Oak")
+    bea, again = oak.member("Bea"), oak.member("Bea, second key")
+    region = Coalition("Region", oak)
+    heads = [[oak.id, oak.chain().head], [node.home, node.records.known.chains[node.home].head]]
+    both = Epoch(previous=region.charter.id, voters=[oak.id, node.home], keys=heads)
+    epoch = oak.say("epoch", region.scope, both.body(), days=None)
+    contest = bea.contest(bea, again, region.scope)
+    steps = oak.succession(bea, again, region.scope), oak.succession(bea, again, region.scope, [contest])
+    with node.records.transaction():
+        neighbors.set_coalition(node.connection, region.id, "joined", name="Region", agreement="")
+        neighbors.set_neighbor(node.connection, oak.id, "linked", name="Oak")
+        node.records.known_changed()
+    said = [oak.inception, region.charter, epoch, region.assent(oak, epoch), contest, *steps]
+    assert [node.records.add(record.message).outcome for record in said] == ["new"] * len(said)
+    assert "Contested" in (await ines.open("/reissues")).text
+    await ines.press("Agree to it")
+    assert (
+        "Agreed. The new key speaks for the account again." in ines.page.text and "half" not in ines.page.text
+    )
+    assert "Contested, then agreed" in ines.page.text
+    assert node.records.accounts.account(oak.id, again.key)[1] == bea.key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from node.actions import accounts, neighborhoods
+from node.actions import accounts, contests, neighborhoods
 from node.actions.accounts import Reissue
 from node.web import render
 from node.web.codes import link_bases, qr_svg
@@ -70,12 +70,12 @@ async def do_contest(request: web.Request) -> web.Response:
     status = 400
     try:
         if chosen.can_contest:
-            accounts.contest(node, session, *_step(request))
+            await contests.contest(node, session, *_step(request))
         else:
             words = form.text("words", most=400, needed=phrase("Please type the 24 words of the key."))
             if form:
                 return render.page(request, "reissues/contest.html", reissue=chosen, form=form, status=status)
-            accounts.contest_on_paper(node, words.split(), *_step(request))
+            await contests.contest_on_paper(node, words.split(), *_step(request))
     except Fault as fault:
         form.refuse(fault)
         status = status_of(fault)

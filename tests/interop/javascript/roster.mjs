@@ -88,7 +88,7 @@ export class Roster {
     if (anchor && !this.epochs.has(anchor)) return;
     const path = new Set();
     for (let epoch = this.epochs.get(anchor); epoch; epoch = this.epochs.get(epoch.previous)) path.add(epoch.id);
-    for (;;) {
+    while (this.chain.length < 5000) {
       const next = this.successors(this.chain.at(-1).id);
       if (!next.length) return;
       const rank = (epoch) => (path.has(epoch.id) ? 0 : this.successors(epoch.id).length ? 1 : 2);
