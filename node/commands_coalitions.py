@@ -46,13 +46,16 @@ def coalition_list(node: Node) -> dict[str, Any]:
 
 @command
 async def coalition_found(
-    node: Node, *, who: str, passphrase: str, name: str, agreement: str, partners: list[str]
+    node: Node, *, who: str, passphrase: str, name: str, agreement: str, partners: list[str], former: str = ""
 ) -> dict[str, Any]:
-    """Found a coalition with linked neighborhoods, given by their names."""
+    """Found a coalition with linked neighborhoods, given by their names. `former`: one that it carries on."""
     async with signed_in(node, who, passphrase) as session:
         linked = [link for link in neighborhoods.neighborhoods(node, session).links if link.linked]
         homes = [_linked(linked, partner) for partner in partners]
-        made = neighborhoods.found_coalition(node, session, name=name, agreement=agreement, members=homes)
+        earlier = _called(node, former).id if former else b""
+        made = neighborhoods.found_coalition(
+            node, session, name=name, agreement=agreement, members=homes, former=earlier
+        )
         return {"id": made.hex(), "name": " ".join(name.split()), "asked": partners}
 
 

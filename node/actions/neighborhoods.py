@@ -67,6 +67,7 @@ class Coalition:
     agreement: str
     we_vote: bool
     newcomers: int  # who wait until a second neighborhood that votes vouches for them
+    carries_on: str = ""  # the coalition that it was founded in the place of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class CoalitionOffer:
     name: str
     agreement: str
     from_name: str
+    carries_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ def neighborhoods(node: Node, session: Session) -> NeighborhoodsPage:
                 agreement=roster.charter.agreement,
                 we_vote=node.home in roster.voters,
                 newcomers=len(roster.vouched) if node.home in roster.voters else 0,
+                carries_on=former_name(node, roster.charter),
             )
             for coalition_id, roster in rosters.items()
         ],
@@ -154,6 +157,7 @@ def neighborhoods(node: Node, session: Session) -> NeighborhoodsPage:
                 offer.name,
                 offer.agreement,
                 neighborhood_name(node, offer.from_home) if offer.from_home else "",
+                _offered_former(node, offer.id),
             )
             for offer in neighbors.coalitions(node.connection, "offered")
         ],
@@ -177,6 +181,18 @@ def joined(node: Node) -> dict[bytes, Roster]:
     """The rosters of the coalitions that this neighborhood is in."""
     ids = {row.id for row in neighbors.coalitions(node.connection, "joined")}
     return {c: roster for c, roster in node.records.known.rosters.items() if c in ids}
+
+
+def former_name(node: Node, charter: Charter) -> str:
+    """The coalition that this one says it carries on, by the name under which this node knows it; or ""."""
+    row = neighbors.coalition(node.connection, charter.former) if charter.former else None
+    return row.name if row is not None else ""
+
+
+def _offered_former(node: Node, coalition_id: bytes) -> str:
+    record = node.records.get(coalition_id)
+    charter = Charter.read(record) if record is not None else None
+    return former_name(node, charter) if charter is not None else ""
 
 
 def _role(node: Node, roster: Roster) -> str:
@@ -244,10 +260,15 @@ def unlink(node: Node, session: Session, home: bytes) -> None:
 
 
 def found_coalition(
-    node: Node, session: Session, *, name: str, agreement: str, members: list[bytes]
+    node: Node, session: Session, *, name: str, agreement: str, members: list[bytes], former: bytes = b""
 ) -> bytes:
-    """Found a coalition with linked neighborhoods; each of them is asked and says yes itself."""
+    """Found a coalition with linked neighborhoods; each of them is asked and says yes itself.
+
+    `former` is one that it carries on, which has no way on of its own: it goes on existing. Raises OurFault.
+    """
     coordinator(session)
+    if former and former not in joined(node):
+        raise OurFault("not_found")
     title = " ".join(name.split())
     if not 1 <= len(title) <= 60:
         raise OurFault("bad_input", "Please give the coalition a name of 1 to 60 characters.")
@@ -259,7 +280,10 @@ def found_coalition(
             raise OurFault("not_linked")
     chains = node.records.known.chains
     charter = Charter(
-        name=title, agreement=agreement.strip(), keys=[[node.home, chains[node.home].head]]
+        name=title,
+        agreement=agreement.strip(),
+        keys=[[node.home, chains[node.home].head]],
+        former=former or None,
     ).body()
     with node.records.transaction():
         founded = say(node, None, "charter", KEYS_SCOPE, charter)

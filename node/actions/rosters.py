@@ -18,7 +18,7 @@ from node.actions import restored
 from node.actions.acting import say
 from node.actions.members import Session, coordinator
 from node.actions.names import neighborhood_name
-from node.actions.neighborhoods import joined
+from node.actions.neighborhoods import former_name, joined
 from node.keys import six_words
 from protocol.errors import OurFault
 from protocol.kinds.roster import Assent, Epoch, Leave, Roster, Sponsor
@@ -79,6 +79,7 @@ class CoalitionPage:
     renewed: list[str] = field(default_factory=list)  # whose key was replaced since an epoch listed it
     can_propose: bool = False
     newcomers: list[Newcomer] = field(default_factory=list)
+    carries_on: str = ""
 
 
 def _roster(node: Node, coalition_id: bytes) -> Roster:
@@ -138,6 +139,7 @@ def coalition_page(node: Node, session: Session, coalition_id: bytes) -> Coaliti
             for home, makers in roster.vouched.items()
             if home != node.home
         ],
+        carries_on=former_name(node, roster.charter),
     )
 
 

@@ -57,6 +57,12 @@ def list_coalitions(as_json: bool) -> None:
             f"\n{show.clean(offer['from_name']) or 'A neighborhood'} asks whether we join "
             f"“{show.clean(offer['name'])}”. Answer on the page, under Neighborhoods."
         )
+        _show_former(offer)
+
+
+def _show_former(one: dict[str, Any]) -> None:
+    if one["carries_on"]:
+        show.say(f"  It says that it carries on “{show.clean(one['carries_on'])}”.")
 
 
 @coalition.command()
@@ -68,10 +74,16 @@ def list_coalitions(as_json: bool) -> None:
     help="A linked neighborhood to found it with; may be given several times.",
 )  # fmt: skip
 @click.option("--agreement", default="", metavar="TEXT", help="What the neighborhoods agree on.")
+@click.option(
+    "--former", default="", metavar="COALITION",
+    help="One that this carries on, where too many of its voters are gone for good to decide anything.",
+)  # fmt: skip
 @json_option
-def found(name: str, partners: tuple[str, ...], agreement: str, as_json: bool) -> None:
+def found(name: str, partners: tuple[str, ...], agreement: str, former: str, as_json: bool) -> None:
     """Found a coalition. Each neighborhood named is asked, and says yes itself."""
-    made = call("coalition_found", **acting(), name=name, agreement=agreement, partners=list(partners))
+    made = call(
+        "coalition_found", **acting(), name=name, agreement=agreement, partners=list(partners), former=former
+    )
     if as_json:
         print_json(made)
         return
@@ -157,6 +169,7 @@ def _tell(found: dict[str, Any], as_json: bool) -> None:
         print_json(found)
         return
     show.table(["Neighborhood", "Role"], [(one["name"], one["role"]) for one in found["members"]])
+    _show_former(found)
     for one in found["proposals"]:
         show.say(f"\nProposed ({one['id'][: show.ID_CHARS]}):")
         _tell_roles(one, agreed=one["assents"])

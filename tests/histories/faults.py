@@ -175,6 +175,13 @@ def restored_homes_forget_aside() -> Iterator[None]:
 
 
 @contextmanager
+def restored_homes_do_not_ask() -> Iterator[None]:
+    """Only a node without any backup asks for what others keep aside of it."""
+    with patch("node.actions.restored.wants_aside", lambda *_: False):
+        yield
+
+
+@contextmanager
 def any_step_counts() -> Iterator[None]:
     """A store takes the steps in its own order, and the last that leads to a key is believed."""
     real = known.build_accounts

@@ -86,6 +86,7 @@ class History:
         self.homes = [
             Home(self, number, hood, begin.stores[hood.id]) for number, hood in enumerate(hoods[:-1])
         ]
+        self.out: dict[bytes, None] = {}  # homes that were no members when last looked
         self.finals: dict[int, bytes] = {}  # the last final epoch that each home has seen
         self.founding = set(self.homes[0].roster().chain)
         self.villain = Villain(self, hoods[-1])
@@ -140,7 +141,18 @@ class History:
             self.story.append(f"{self.step} the malicious home meets {home}")
         else:
             self.pass_time()
+        self.see_who_returns()
         properties.at_every_step(self)
+
+    def see_who_returns(self) -> None:
+        """Count homes that were out of the coalition and are in it again."""
+        members = self.homes[0].roster().members
+        for home in (*self.ids(), self.villain.home):
+            if home not in members:
+                self.out[home] = None
+            elif home in self.out:
+                del self.out[home]
+                self.saw("returning homes")
 
     def somebody(self) -> Home:
         """Any home; where rosters are not the theme, mostly the same one, so that things add up."""
@@ -191,6 +203,12 @@ class History:
             ]
         )
         self.story.append(f"{self.step} time passes to {self.now}")
+        midnight = day_of(self.now + 2)
+        if abs(self.now - midnight * DAY_S) <= 2 and any(
+            home.rows("SELECT 1 FROM records WHERE expires = ? AND status = 0 LIMIT 1", midnight)
+            for home in self.homes
+        ):
+            self.saw("expiries around midnight")
         for home in self.homes:
             home.port.watch_clock(float(self.now))
             if self.chance.random() < 0.7:

@@ -136,6 +136,8 @@ def give_back(keeper: Home, owner: Home) -> int:
             owner.port.add(messages, keeper.home)
             if not after:
                 break
+        if owner.restores and owner.held() - before:
+            owner.history.saw("given back after a restore")
         owner.port.aside_came(mine, keeper.home)
         owner.sign_anew()
         new += len(owner.held() - before)

@@ -30,6 +30,7 @@ PLANTED: dict[faults.Fault, tuple[int, tuple[str, ...]]] = {
     faults.words_are_kept_aside: (33, ("erased_words_stay_gone",)),
     faults.views_miss_confirmations: (13, ("views_are_what_the_records_say", "pages_are_equal")),
     faults.restored_homes_forget_aside: (2, ("nothing_acknowledged_is_lost",)),
+    faults.restored_homes_do_not_ask: (24, ("nothing_acknowledged_is_lost",)),
     faults.restored_homes_edit_on: (11, ("the_last_word_stands",)),
     faults.any_step_counts: (39, ("accounts_are_equal",)),
 }

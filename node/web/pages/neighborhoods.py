@@ -140,17 +140,24 @@ async def show_found(request: web.Request) -> web.Response:
     linked = [other for other in region.links if other.linked]
     form = render.form_of(request)
     form.entered.extend(("members", other.home.hex()) for other in linked)
-    return render.page(request, "neighborhoods/found.html", form=form, linked=linked)
+    for one in region.coalitions:  # asked for on its page: the same name and agreement, carried on
+        if one.id.hex() == request.query.get("former"):
+            form.entered.extend([("former", one.id.hex()), ("name", one.name), ("agreement", one.agreement)])
+    return render.page(
+        request, "neighborhoods/found.html", form=form, linked=linked, coalitions=region.coalitions
+    )
 
 
 @routes.post("/coalitions/new")
 async def found(request: web.Request) -> web.Response:
     session = session_of(request)
-    linked = [other for other in look(request).links if other.linked]
+    region = look(request)
+    linked = [other for other in region.links if other.linked]
     form = await render.submitted(request)
     name = form.text("name", most=60, needed=phrase("Please give the coalition a name."))
     agreement = form.text("agreement", most=2_000, lines=True)
     chosen = set(form.values("members"))
+    former = [one.id for one in region.coalitions if one.id.hex() == form.value("former")]
     status = 400
     if not form:
         try:
@@ -160,12 +167,20 @@ async def found(request: web.Request) -> web.Response:
                 name=name,
                 agreement=agreement,
                 members=[other.home for other in linked if other.home.hex() in chosen],
+                **({"former": former[0]} if former else {}),
             )
             return render.go("/neighborhoods", "founded")
         except Fault as fault:
             form.refuse(fault)
             status = status_of(fault)
-    return render.page(request, "neighborhoods/found.html", form=form, linked=linked, status=status)
+    return render.page(
+        request,
+        "neighborhoods/found.html",
+        form=form,
+        linked=linked,
+        coalitions=region.coalitions,
+        status=status,
+    )
 
 
 @routes.post(COALITION + "/accept")
