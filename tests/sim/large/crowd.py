@@ -114,8 +114,8 @@ class CrowdPort(MemoryPort):
 class CrowdNetwork(Network):
     """The same network, without checking who is who."""
 
-    def _introduced(self, who: Any, to: Any) -> Any:
-        return SimpleNamespace(home=who.home, node_key=b"", key_records=())
+    def _introduced(self, who: Any, data: bytes, to: Any) -> Any:
+        return SimpleNamespace(home=who.home, node_key=b"", key_records=(), until=2**31)
 
 
 class CrowdNode:
@@ -142,7 +142,9 @@ class CrowdNode:
         engine.features = crowd.features
         self.runner = SimRunner(
             engine,
-            SimpleNamespace(psk_of=lambda invite_id: None),  # type: ignore[arg-type]
+            SimpleNamespace(  # type: ignore[arg-type]
+                psk_of=lambda invite_id: None, introduce=lambda: b"", introduce_to=None
+            ),
             name=str(self.number),
             network=crowd.network,
             tick_max_s=lambda: 600.0,
