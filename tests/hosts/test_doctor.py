@@ -53,7 +53,7 @@ async def test_two_nodes_that_are_well_and_then_one_that_is_gone(network: Networ
         assert well["Own page"]["said"] == "The page answers at 10.1.0.1:8420"
 
         call = await asyncio.to_thread(steps, ana.machine, "10.1.0.2")
-        assert list(call) == ["name", "connection", "answer", "greeting", "whose", "coalitions"]
+        assert list(call) == ["name", "connection", "answer", "greeting", "day", "whose", "coalitions"]
         assert all(ok for ok, _ in call.values()), call
         assert call["greeting"][1].startswith("Riverbend, six words: ")
         assert call["whose"][1] == "linked with this neighborhood"

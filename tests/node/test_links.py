@@ -17,7 +17,7 @@ from node.actions import hours, members, neighborhoods, posts, promises, standin
 from node.actions.posts import BoardQuery, PostDraft, PostItem
 from node.serve import Server
 from node.store import neighbors
-from protocol.errors import SENTENCES
+from protocol.errors import SENTENCES, OurFault
 from protocol.kinds import parcel as parcels
 from protocol.kinds.parcel import Parcel
 from protocol.scopes import DAY_S
@@ -180,7 +180,6 @@ async def test_a_wrong_typed_address_is_answered_with_a_plain_sentence(tmp_path:
             for typed, sentence in (
                 (closed, SENTENCES["unreachable"]),
                 (riverbend.address, "This is the address of this node itself."),
-                ("ftp://riverbend", "That is not the address of a node."),
                 ("224.0.0.251:5353", "This node does not call addresses of that kind."),
                 (f"http://{oak.address}/board", "There is no Barnraise node at this address."),
             ):
@@ -190,6 +189,10 @@ async def test_a_wrong_typed_address_is_answered_with_a_plain_sentence(tmp_path:
                 said = f"{typed}: {sentence}"
                 await until(said, lambda said=said: riverbend.node.call_note.startswith(said))
                 assert riverbend.page.links == [], "nobody is asked"
+            with pytest.raises(OurFault, match="That is not the address of a node"):
+                neighborhoods.ask_to_link(
+                    riverbend.node, riverbend.session, home=None, address="ftp://riverbend", message=""
+                )
             await link(riverbend, oak)
             assert riverbend.node.call_note == "", "the right address clears it"
 

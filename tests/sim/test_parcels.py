@@ -7,7 +7,6 @@ every hour, and clear up every six; nothing of this is about how often they do.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import pytest
 
@@ -15,6 +14,7 @@ from node import links
 from node.actions import neighborhoods, promises, standings
 from node.store import neighbors
 from protocol.kinds.parcel import PADDED_SIZES_BYTES
+from protocol.kinds.roster import Charter
 from protocol.record import parse
 from protocol.scopes import DAY_S
 from sync import exchange, peers
@@ -166,12 +166,18 @@ def test_who_is_away_does_not_cost_more_with_each_promise() -> None:
     always(world)
 
 
+class SmallQuota(Charter, frozen=True, kw_only=True):
+    """A charter as ever, but for the number of a neighborhood's own acts."""
+
+    home_things: int = 40
+
+
 @pytest.mark.usefixtures("months")
 def test_parcels_leave_room_for_everything_else_that_a_neighborhood_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A coalition with a quota of forty things: the card and new promises keep their room in it."""
-    monkeypatch.setattr(neighborhoods, "Charter", partial(neighborhoods.Charter, home_things=40))
+    monkeypatch.setattr(neighborhoods, "Charter", SmallQuota)
     world, riverbend, oak, harbor, _ = chain("small")
     soup = need_at_harbor(world, riverbend, harbor)
     riverbend.stop()

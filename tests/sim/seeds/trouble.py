@@ -299,7 +299,8 @@ class Trouble:
             held = [row[0] for row in place.node.connection.execute("SELECT id FROM records")]
             for session in place.engine.sessions.values():
                 passing = session.exchange.passing
-                passing.queue(record_id for record_id in held if passing._may_have(record_id))
+                sets = passing.port.sets_of_ids(held)
+                passing.queue(one for one in held if any(key in passing.sets for key in sets.get(one, ())))
             self._note("repeated", f"{place} sends everything again")
 
     def wait(self) -> None:
