@@ -340,11 +340,16 @@ class Records(Rows):
                 for place in self._slots.over(roster, self.known.today):
                     count += self._drop_slot(*place)
             self._slots.clear()
-            for message in returning(self.connection, self.known):
-                self.add(message)
+            self.let_in()
             erasures.tidy(self.connection)
         self._slots.clear()
         return count
+
+    def let_in(self) -> None:
+        """Try again what is kept aside and may be in by now, as its day has come or there is room."""
+        with self.transaction():
+            for message in returning(self.connection, self.known):
+                self.add(message)
 
     def drop_expired(self, record: Record) -> None:
         """Delete at once what is over and only hidden: nobody can bring it back, and no mark fits it."""

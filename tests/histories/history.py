@@ -231,6 +231,8 @@ class History:
         settle(self.homes, self.chance)
         for home in self.homes:
             home.sign_anew()
+            way_on.wait_for_nobody_else(self, home)
+        settle(self.homes, self.chance)
         self.count_what_arose()
 
     def count_what_arose(self) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from node.actions import branches
+from node.actions import branches, recovery
 from node.actions.members import Session
 from node.commands import onlooker
 from node.store import neighbors
@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 
 ROUNDS_MAX = 12
 COORDINATOR: Session = replace(onlooker(), role="coordinator")
+
+
+def wait_for_nobody_else(history: History, home: Home) -> None:
+    """What still waits for a neighbor after a restore is in a pair with one that gives nothing back."""
+    if recovery.held_back(home.node):
+        recovery.sign_held_back(home.node, COORDINATOR)
+        history.saw("nobody would be heard after a restore")
 
 
 def clocks_are_set_right(history: History) -> None:

@@ -233,3 +233,20 @@ def test_an_edit_that_waits_for_room_is_not_undone_by_an_earlier_version() -> No
     here.records.expire()
     assert here.held() >= {edited.id} and long.id not in here.held()
     here.check()
+
+
+def test_what_was_signed_anew_on_a_clock_that_was_behind_comes_in_once_the_day_is_known() -> None:
+    """Its day had not come by that clock. Nothing need be deleted for it to be looked at again."""
+    riverbend = Neighborhood("Riverbend")
+    post = riverbend.member("Ana").post()
+    here = House(riverbend).settle_in()
+    here.day = TODAY - 165
+    with here.records.transaction():
+        assert here.hear(post) == ["not_now"]
+        here.records._wait_aside(post.with_home_key(riverbend.key))
+    here.records.let_in()
+    assert post.id in here.aside()
+    here.day = TODAY
+    here.records.let_in()
+    assert post.id in here.held() and not here.aside()
+    here.check()
