@@ -180,6 +180,8 @@ async def write(node: Node, work: Work, writing: Writing, target: Path, *, force
     except OSError as error:
         if error.errno in _FULL:
             raise WorldFault("disk_full") from error
+        if error.filename == str(part):
+            error.filename = str(target)  # nobody has typed the other name
         raise
     finally:
         _drop(part)

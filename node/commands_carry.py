@@ -48,6 +48,8 @@ def _target(node: Node, path: str, force: bool) -> Path:
         return target / carrying.file_name(node)
     if not target.name.endswith(SUFFIX):
         target = target.with_name(target.name + SUFFIX)
+    if not target.parent.is_dir():
+        raise OurFault("bad_input", f"There is no folder {target.parent}.")
     if target.exists() and not force:
         raise OurFault("file_exists", f"{target} is there already. Choose another name, or say --force.")
     return target

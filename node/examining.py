@@ -11,7 +11,10 @@ from typing import Any
 FACTS = {
     "disk": "%(note)s",
     "container": "This node runs in a container.",
-    "heard": "A question to the whole network was heard at %(places)s.",
+    "heard": "This machine hears its own questions to the network at %(places)s. Whether the router lets "
+    "them through shows only once another node is heard.",
+    "heard_others": "This machine hears its own questions to the network at %(places)s, and other nodes: "
+    "%(others)s.",
     "not_heard": "A question to the whole network was not heard at %(places)s (%(why)s).",
     "not_heard_at_all": "A question to the whole network was not heard at %(places)s.",
     "no_network": "No network is connected.",
@@ -87,6 +90,8 @@ NAMES = {
     "room": "Room for %(neighborhood)s",
 }
 
+UNPROVEN = ("heard",)  # facts that leave open whether all is well
+
 SENTENCES = tuple(dict.fromkeys([*FACTS.values(), *ADVICE.values(), *NAMES.values()]))
 
 
@@ -104,6 +109,11 @@ class Finding:
     more: tuple[tuple[str, dict[str, str]], ...] = ()
 
     @property
+    def proven(self) -> bool:
+        """Whether more is known than that nothing wrong was found."""
+        return self.fact not in UNPROVEN
+
+    @property
     def ok(self) -> bool:
         return not self.advice
 
@@ -112,6 +122,7 @@ class Finding:
         return {
             "name": translate(NAMES[self.topic]) % self.values,
             "ok": self.ok,
+            "proven": self.proven,
             "said": translate(FACTS[self.fact]) % (self.values | self._known_sentences(translate)),
             "more": [translate(FACTS[fact]) % _translated(values, translate) for fact, values in self.more],
             "advice": translate(ADVICE[self.advice]) % self.values if self.advice else "",

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import errno
 import ipaddress
 import os
 import secrets
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,13 +39,13 @@ HEARD_WITHIN_S = 2.0
 ANSWER_WITHIN_S = 4.0
 CLOCK_BEHIND_MAX_S = 2 * DAY_S
 ALONE_DAYS = 60  # that a node may have been off before its clock is asked about
-ADDRESSES_SHOWN_MAX = 6
+ADDRESSES_SHOWN_MAX = NAMES_SHOWN_MAX = 6
 
 
 async def examine(node: Node, links: Links | None) -> list[Finding]:
     """Look at everything there is to see from a running node."""
     interfaces = await asyncio.to_thread(up_interfaces)
-    found = [*container(), await multicast(interfaces)]
+    found = [*container(), await multicast(interfaces, elsewhere(node, interfaces))]
     if node.is_set_up:
         found += announcing(node, links)
     found.append(await own_page(node, interfaces))
@@ -77,8 +78,19 @@ def _is_half_of_a_cable(interface: Path) -> bool:
 # multicast
 
 
-async def multicast(interfaces: list[Interface]) -> Finding:
-    """Whether a question to all on the network is heard: by a second socket of our own, at each interface."""
+def elsewhere(node: Node, interfaces: list[Interface]) -> list[str]:
+    """The names of nodes on other machines whose announcements came: only they prove what a router does."""
+    own = {str(address.ip) for interface in interfaces for address in interface.addresses}
+    return sorted(
+        {each.name for each in node.nearby.values() if each.addresses and not own & set(each.addresses)}
+    )
+
+
+async def multicast(interfaces: list[Interface], others: Sequence[str] = ()) -> Finding:
+    """Whether a question to all on the network is heard: by a second socket of our own, at each interface.
+
+    That it is shows that nothing on this machine is in the way. `others` are heard from other machines.
+    """
     places: dict[str, str] = {}
     for interface in interfaces:
         own = [a.ip for a in interface.addresses if not a.ip.is_loopback]
@@ -89,7 +101,8 @@ async def multicast(interfaces: list[Interface]) -> Finding:
         return Finding("multicast", "no_network", "no_network")
     failed = {place: why for place, why in places.items() if why}
     if not failed:
-        return Finding("multicast", "heard", values={"places": ", ".join(places)})
+        values = {"places": ", ".join(places), "others": ", ".join(others[:NAMES_SHOWN_MAX])}
+        return Finding("multicast", "heard_others" if others else "heard", values=values)
     program = await asyncio.to_thread(holder, MDNS_PORT, "udp")
     if any(why == _TAKEN for why in failed.values()):
         return Finding("multicast", "mdns_taken", "mdns_taken", {"program": program or "another program"})
@@ -113,8 +126,9 @@ def _hears_itself(interface: Interface, own: ipaddress.IPv4Address | ipaddress.I
             ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             ear.bind(("", MDNS_PORT))
-        except OSError:
-            return _TAKEN
+        except OSError as error:
+            taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+            return _TAKEN if taken else error.strerror or str(error)
         try:
             index = struct.pack("@i", interface.index)
             if own.version == 4:

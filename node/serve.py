@@ -20,6 +20,7 @@ from node.actions import backup
 from node.app import Node
 from node.control import start_control
 from node.links import Links
+from node.ports import holder
 from node.settings import LISTEN_DEFAULT, Settings
 from node.web.app import add_link_route, build_app
 from protocol.errors import Fault, WorldFault
@@ -79,8 +80,9 @@ class Server:
             await site.start()
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
+                program = await asyncio.to_thread(holder, settings.port)
                 sentence = (
-                    f"Port {settings.port} is in use by another program. "
+                    f"Port {settings.port} is in use by {program or 'another program'}. "
                     "Stop that program, or choose another port with --port."
                 )
                 raise WorldFault("port_in_use", sentence) from None

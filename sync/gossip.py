@@ -35,6 +35,7 @@ class Missing:
 
     named_by: dict[int, None]
     due: float
+    counts_for: int  # the link in whose share of the room it is
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class Gossip:
     seen: BoundedSet = field(default_factory=lambda: BoundedSet(SEEN_MAX))
     branches: dict[int, Branch] = field(default_factory=dict)
     missing: dict[bytes, Missing] = field(default_factory=dict)
+    shares: dict[int, dict[bytes, None]] = field(default_factory=dict)  # of `missing`, by link
     _turn_at: float = float("inf")  # nothing in `missing` is due before
 
     def branch(self, link: int, sets: Collection[SetKey]) -> Branch:
@@ -62,7 +64,7 @@ class Gossip:
     def news(self, record: Record, link: int | None, sets_of: Callable[[Record], Iterable[SetKey]]) -> None:
         """A record is new here. Where `graft` brought it, that link is part of the tree now."""
         self.seen.add(record.id)
-        self.missing.pop(record.id, None)
+        self.came(record.id)
         branch = self.branches.get(link) if link is not None else None
         if branch is None:
             return
@@ -81,7 +83,7 @@ class Gossip:
             if missing.due <= now:
                 able = next((link for link in missing.named_by if link in self.branches), None)
                 if able is None:
-                    del self.missing[record_id]
+                    self.came(record_id)
                     continue
                 missing.named_by = {link: None for link in missing.named_by if link != able}
                 missing.due = now + GRAFT_AGAIN_S
@@ -89,14 +91,45 @@ class Gossip:
             self._turn_at = min(self._turn_at, missing.due)
 
     def named(self, record_id: bytes, link: int, now: float) -> None:
-        """The other side of a link has a record that is not here."""
+        """The other side of a link has a record that is not here.
+
+        Where the room is full, who has no more than an equal share of it gets in at the cost of who has most.
+        """
         missing = self.missing.get(record_id)
         if missing is None:
-            if len(self.missing) >= MISSING_MAX:
+            if len(self.missing) >= MISSING_MAX and not self._make_room(link):
                 return
-            missing = self.missing[record_id] = Missing({}, now + GRAFT_AFTER_S)
+            missing = self.missing[record_id] = Missing({}, now + GRAFT_AFTER_S, link)
+            self.shares.setdefault(link, {})[record_id] = None
             self._turn_at = min(self._turn_at, missing.due)
+        elif len(self.shares.get(link, ())) < len(self.shares[missing.counts_for]) - 1:
+            self._leave_share(record_id, missing)  # who names much does not keep what others name as well
+            missing.counts_for = link
+            self.shares.setdefault(link, {})[record_id] = None
         missing.named_by[link] = None
+
+    def came(self, record_id: bytes) -> None:
+        """A record is not missed any more, or nobody is left who can be asked for it."""
+        missing = self.missing.pop(record_id, None)
+        if missing is not None:
+            self._leave_share(record_id, missing)
+
+    def _leave_share(self, record_id: bytes, missing: Missing) -> None:
+        share = self.shares[missing.counts_for]
+        del share[record_id]
+        if not share:
+            del self.shares[missing.counts_for]
+
+    def _make_room(self, link: int) -> bool:
+        own = len(self.shares.get(link, ()))
+        if own >= MISSING_MAX // len(self.shares.keys() | {link}):
+            return False
+        most = max(self.shares.values(), key=len)  # longer than ours by two at least
+        given_up = next(reversed(most))
+        self.came(given_up)
+        for branch in self.branches.values():
+            branch.to_graft.pop(given_up, None)
+        return True
 
     def next_turn(self) -> float:
         """When `take_turns` has something to do."""
@@ -173,7 +206,7 @@ class Branch:
         self.known.add(record_id)
         self.asked.discard(record_id)
         self.waiting.pop(record_id, None)
-        self.gossip.missing.pop(record_id, None)
+        self.gossip.came(record_id)
         first = self.gossip.seen.add(record_id)
         if first or not unasked:
             return []

@@ -18,8 +18,9 @@ import asyncio
 import contextlib
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import aiohttp
@@ -31,11 +32,11 @@ from protocol.errors import CLOSE_CODES, CODES, TheirFault, WorldFault, with_lim
 from protocol.introduction import Introduction
 from sync.addresses import NO_NODE, GuardedConnector, NotCalledError, link_url
 from sync.channel import MESSAGE_SIZE_BYTES_MAX, Handshake, public_key
+from sync.greetings import HANDSHAKES_MAX, Greeting, Greetings
 from sync.limits import BoundedQueue
 
 FRAMES_WAITING_MAX = 1024
 BYTES_WAITING_MAX = 4 * 1024 * 1024
-HANDSHAKES_MAX = 32  # strangers being greeted at the same time
 HANDSHAKE_TIMEOUT_S = 10.0
 HEARTBEAT_S = 20.0
 FLUSH_TIMEOUT_S = 2.0  # what waits when we close still gets this long
@@ -49,7 +50,7 @@ _REASON = re.compile(r"([a-z_]{1,40})(?: ([A-Z_]{1,40} [0-9.]{1,15}))?")
 _MESSAGE_SIZE = f"MESSAGE_SIZE_BYTES_MAX {MESSAGE_SIZE_BYTES_MAX}"
 _FRAMES_WAITING = f"FRAMES_WAITING_MAX {FRAMES_WAITING_MAX}"
 _BYTES_WAITING = f"BYTES_WAITING_MAX {BYTES_WAITING_MAX}"
-_HANDSHAKES = f"queue_full HANDSHAKES_MAX {HANDSHAKES_MAX}"
+_HANDSHAKES = f"HANDSHAKES_MAX {HANDSHAKES_MAX}"
 _NOT_CALLED = "This node does not call addresses of that kind."
 
 
@@ -70,7 +71,7 @@ class LocalEnd:
     tap: Tap | None = None
     earliest: Callable[[], int | None] = lambda: None  # no day before this can be today
     introduce_to: Callable[[Introduction], bytes] | None = None  # where we know already who answers
-    handshakes: int = 0  # strangers being greeted right now
+    greetings: Greetings = field(default_factory=Greetings)  # strangers being greeted right now
 
 
 class Link:
@@ -228,16 +229,16 @@ async def accept(request: web.Request, end: LocalEnd) -> Link:
 
     A request handler does better with `serve`.
     """
-    return await _greet_back(await _upgrade(request, end), request, end)
+    return await _greet_back(*await _upgrade(request, end), request, end)
 
 
 async def serve(
     request: web.Request, end: LocalEnd, run: Callable[[Link], Awaitable[None]]
 ) -> web.StreamResponse:
     """The handler of `/link`: greets who calls and, if that succeeds, runs the link to its end."""
-    ws = await _upgrade(request, end)
+    ws, greeting = await _upgrade(request, end)
     try:
-        link = await _greet_back(ws, request, end)
+        link = await _greet_back(ws, greeting, request, end)
     except TheirFault:
         return ws
     try:
@@ -271,38 +272,44 @@ async def _greet_first(
     return Link(ws, handshake, answered[0], f"{url.raw_authority}", True, end.tap)
 
 
-async def _upgrade(request: web.Request, end: LocalEnd) -> web.WebSocketResponse:
+async def _upgrade(request: web.Request, end: LocalEnd) -> tuple[web.WebSocketResponse, Greeting]:
     if "Origin" in request.headers:  # a web page in some browser: no node sends this
         raise web.HTTPForbidden
-    if end.handshakes >= HANDSHAKES_MAX:
-        raise web.HTTPServiceUnavailable(text=_HANDSHAKES)
+    greeting = end.greetings.enter(request.remote or "", time.monotonic())
+    if greeting is None:
+        raise web.HTTPServiceUnavailable(text=f"queue_full {_HANDSHAKES}")
     ws = web.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=False, max_msg_size=MESSAGE_SIZE_BYTES_MAX + 1)
-    await ws.prepare(request)
-    return ws
-
-
-async def _greet_back(ws: web.WebSocketResponse, request: web.Request, end: LocalEnd) -> Link:
-    handshake = Handshake(False, end.noise_private, end.introduce(), psk_of=end.psk_of)
-    end.handshakes += 1
     try:
-        async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
-            await ws.send_bytes(handshake.receive(await _receive(ws)) or b"")
-            handshake.receive(await _receive(ws))
+        await ws.prepare(request)
+    except BaseException:
+        end.greetings.leave(greeting)
+        raise
+    return ws, greeting
+
+
+async def _greet_back(
+    ws: web.WebSocketResponse, greeting: Greeting, request: web.Request, end: LocalEnd
+) -> Link:
+    try:
+        handshake = Handshake(False, end.noise_private, end.introduce(), psk_of=end.psk_of)
+        async with asyncio.timeout(0 if greeting.gave_way else HANDSHAKE_TIMEOUT_S) as patience:
+            greeting.on_given_way = lambda: None if patience.expired() else patience.reschedule(0)
+            try:
+                await ws.send_bytes(handshake.receive(await _receive(ws)) or b"")
+                handshake.receive(await _receive(ws))
+            finally:
+                greeting.is_over()
         peer = check(handshake.their_introduction, handshake.their_noise_public, end)
         return Link(ws, handshake, peer, request.remote or "", False, end.tap)
     except (TimeoutError, ConnectionError, TheirFault) as error:
-        slow = isinstance(error, TimeoutError)
-        fault = (
-            error
-            if isinstance(error, TheirFault)
-            else TheirFault("link_timeout", limit=f"HANDSHAKE_TIMEOUT_S {HANDSHAKE_TIMEOUT_S:g}")
-            if slow
-            else TheirFault("bad_handshake")
-        )
+        fault = error if isinstance(error, TheirFault) else TheirFault("bad_handshake")
+        if isinstance(error, TimeoutError):
+            limit = _HANDSHAKES if greeting.gave_way else f"HANDSHAKE_TIMEOUT_S {HANDSHAKE_TIMEOUT_S:g}"
+            fault = TheirFault("link_timeout", limit=limit)
         await _close(ws, fault.reason, ws.get_extra_info("socket"))
         raise fault from None
     finally:
-        end.handshakes -= 1
+        end.greetings.leave(greeting)
 
 
 def check(theirs: bytes, noise_public: bytes, end: LocalEnd) -> Introduction:

@@ -44,15 +44,15 @@ _LOOK_EVERY_S = 0.2
 _PASSPHRASE_FILE = click.option(
     "--passphrase-file",
     metavar="FILE",
-    help="A file that begins with the backup's passphrase."
-    " [default: $BARNRAISE_BACKUP_PASSPHRASE, or you are asked]",
+    help="A file that begins with the backup's passphrase. Without it, $BARNRAISE_BACKUP_PASSPHRASE is the"
+    " passphrase, or you are asked.",
 )
 _PASSPHRASE_TO_RESTORE = click.option(
     "--passphrase-file",
     metavar="FILE",
-    help="A file that begins with the backup's passphrase [default: $BARNRAISE_BACKUP_PASSPHRASE, or you are"
-    " asked]; without a backup, with the coordinator's new one [default: $BARNRAISE_PASSPHRASE, or you are"
-    " asked].",
+    help="A file that begins with the backup's passphrase or, without a backup, with the coordinator's new"
+    " one. Without the file, $BARNRAISE_BACKUP_PASSPHRASE or $BARNRAISE_PASSPHRASE is the passphrase, or you"
+    " are asked.",
 )
 
 WITHOUT_BACKUP = """\

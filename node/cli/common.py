@@ -109,7 +109,8 @@ def as_options(function: Decorated) -> Decorated:
         metavar="FILE",
         expose_value=False,
         callback=_keep(_FILE),
-        help="A file that begins with your passphrase. [default: $BARNRAISE_PASSPHRASE, or you are asked]",
+        help="A file that begins with your passphrase. Without it, $BARNRAISE_PASSPHRASE is the passphrase,"
+        " or you are asked.",
     )
     return who_option(file(function))
 

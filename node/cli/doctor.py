@@ -29,7 +29,6 @@ from protocol.errors import Fault
 from sync.addresses import up_interfaces
 
 FREE_BYTES_MIN = 500 * 1000 * 1000
-MDNS_GROUP, MDNS_PORT = "224.0.0.251", 5353
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +261,8 @@ def check_multicast(running: dict[str, Any] | None) -> Finding:
         if running["discovery_note"]:
             advice = "Until that is mended, type the other node's address on the page."
             return Finding(name, running["discovery_note"].rstrip("."), advice)
+        if not running["nearby"]:
+            return Finding(name, "announced; no other node heard so far")
         return Finding(name, f"works; {show.counted(len(running['nearby']), 'other node')} nearby")
     places = _network_addresses()
     if not places:
@@ -283,8 +284,11 @@ def _join_group(address: str) -> str:
         try:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            trial.bind(("", MDNS_PORT))
-            group = socket.inet_aton(MDNS_GROUP) + socket.inet_aton(address)
+            trial.bind(("", network.MDNS_PORT))
+        except OSError:
+            return ""  # not the network's doing: network.multicast says whose
+        try:
+            group = socket.inet_aton(network.MDNS_GROUPS[4]) + socket.inet_aton(address)
             trial.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
         except OSError as error:
             return error.strerror or str(error)

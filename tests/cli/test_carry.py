@@ -115,6 +115,15 @@ async def test_nothing_is_overwritten_unasked(streets: Streets) -> None:
     assert photo.read_bytes().startswith(b"barnraise bundle")
 
 
+async def test_a_place_that_cannot_be_written_is_named_as_it_was_typed(streets: Streets) -> None:
+    nowhere = streets.stick / "none" / "x"
+    told = await streets.ines.asks("carry", "out", str(nowhere), "--all")
+    assert told.exit == 1 and f"There is no folder {nowhere.parent}." in told.err
+    long_name = streets.stick / ("x" * (255 - len(SUFFIX)) + SUFFIX)  # room for it, and not for ".part"
+    told = await streets.ines.asks("carry", "out", str(long_name), "--all")
+    assert told.exit == 1 and f"{long_name.name}: " in told.err and ".part" not in told.err
+
+
 async def test_wrong_files_in_one_sentence(streets: Streets) -> None:
     await streets.ines.asks("carry", "out", str(streets.stick / "news"), "--all")
     news = (streets.stick / "news.barnraise").read_bytes()

@@ -98,7 +98,7 @@ def test_a_port_in_use_is_said_in_one_sentence(tmp_path: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         said = refused(*run_words(tmp_path / "data", port))
-    assert said.startswith(f"Port {port} is in use by another program.")
+    assert re.match(rf"Port {port} is in use by .+ \({os.getpid()}\)\. Stop that program", said), said
 
 
 def make_newer(data: Path) -> None:

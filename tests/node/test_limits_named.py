@@ -19,7 +19,7 @@ import pytest_asyncio
 
 from node.finding import nobody, stranger_hello
 from protocol import encoding, introduction
-from sync import events, exchange, frames, passing, places, reconcile, session, sketch, transport
+from sync import events, exchange, frames, greetings, passing, places, reconcile, session, sketch, transport
 from sync.addresses import client_session, link_url
 from sync.frames import read_frame, write_frame
 from sync.transport import Link, dial
@@ -175,7 +175,7 @@ async def test_who_does_not_greet_is_let_go(riverbend: Place, monkeypatch: pytes
 
 
 async def test_too_many_greetings_at_once(riverbend: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(riverbend.node.links.runner.end, "handshakes", transport.HANDSHAKES_MAX)
+    monkeypatch.setattr(riverbend.node.links.runner.end.greetings, "most", 0)
     async with aiohttp.ClientSession() as http, http.get(f"http://{riverbend.address}/link") as answer:
         assert (answer.status, await answer.text()) == (503, "queue_full HANDSHAKES_MAX 32")
 
@@ -224,7 +224,7 @@ async def neighbor(folder: Path) -> AsyncIterator[tuple[Place, Place, Callable[.
         await link(good, bad)
         end, runner = bad.node.links.runner.end, bad.node.links.runner
         runner._do = lambda effects: None  # from here on it does nothing by itself,
-        end.handshakes = 2 * transport.HANDSHAKES_MAX  # and lets nobody in,
+        end.greetings.most = 0  # and lets nobody in,
 
         async def close(greeted: Link) -> None:
             greeted.close("")  # also not who is being greeted just now
@@ -304,7 +304,7 @@ async def test_a_neighbor_that_never_comes_to_an_end(tmp_path: Path) -> None:
                 ends.append((to_it.code, to_it.limit))
 
         bad.node.links.runner._run = talk
-        bad.node.links.runner.end.handshakes = 0
+        bad.node.links.runner.end.greetings.most = greetings.HANDSHAKES_MAX
         good.node.links.runner.event(events.Changed(bad.home))
         await until("it is told", lambda: ends)
         assert ends[0] == ("bad_reconciliation", f"ROUNDS_MAX {exchange.ROUNDS_MAX}")

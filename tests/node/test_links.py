@@ -189,10 +189,14 @@ async def test_a_wrong_typed_address_is_answered_with_a_plain_sentence(tmp_path:
                 said = f"{typed}: {sentence}"
                 await until(said, lambda said=said: riverbend.node.call_note.startswith(said))
                 assert riverbend.page.links == [], "nobody is asked"
-            with pytest.raises(OurFault, match="That is not the address of a node"):
-                neighborhoods.ask_to_link(
-                    riverbend.node, riverbend.session, home=None, address="ftp://riverbend", message=""
-                )
+            note = riverbend.node.call_note
+            for no_address in ("ftp://riverbend", "127.0.0.1:99999"):
+                with pytest.raises(OurFault) as refused:
+                    neighborhoods.ask_to_link(
+                        riverbend.node, riverbend.session, home=None, address=no_address, message=""
+                    )
+                assert refused.value.sentence.startswith("That is not the address of a node.")
+                assert riverbend.node.call_note == note, "it is not called at all"
             await link(riverbend, oak)
             assert riverbend.node.call_note == "", "the right address clears it"
 

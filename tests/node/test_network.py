@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import pwd
+import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +18,12 @@ import pytest
 
 from node import network, ports
 from node.app import BUILT_S, Node
+from node.cli import doctor
 from node.settings import Settings
 from protocol.scopes import DAY_S
 from sync.addresses import Interface, up_interfaces
 from sync.days import Days
+from sync.sightings import Sighting
 from tests.sim.world import World
 
 NOW_S = BUILT_S + 100 * DAY_S
@@ -41,7 +48,22 @@ async def test_a_question_to_the_network_is_heard_here() -> None:
     if not usual:
         pytest.skip("no network is connected here")
     found = await network.multicast(usual)
-    assert found.ok and usual[0].name in found.texts()["said"]
+    said = found.texts()
+    assert found.ok and usual[0].name in said["said"]
+    assert not said["proven"] and "Whether the router lets them through" in said["said"]
+    with_others = (await network.multicast(usual, ["Mill", "Oak"])).texts()
+    assert with_others["proven"] and with_others["said"].endswith("and other nodes: Mill, Oak.")
+
+
+def test_only_a_node_on_another_machine_shows_what_the_router_does() -> None:
+    (oak,) = World("elsewhere").places("oak")
+    here = Sighting(b"h" * 32, "Here", "here.local", ("192.168.1.5",), 8421, "eth0")
+    there = Sighting(b"t" * 32, "There", "there.local", ("192.168.1.9",), 8420, "eth0")
+    unknown = Sighting(b"u" * 32, "Unknown", "unknown.local", (), 8420, "")
+    oak.node.nearby = {each.home: each for each in (here, unknown)}
+    assert network.elsewhere(oak.node, [LAN]) == []
+    oak.node.nearby[there.home] = there
+    assert network.elsewhere(oak.node, [LAN]) == ["There"]
 
 
 async def test_an_interface_that_cannot_send_is_named_with_the_reason() -> None:
@@ -59,13 +81,40 @@ async def test_who_keeps_the_port_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert found.fact == "mdns_taken" and "another program" in found.texts()["said"]
 
 
-def test_the_program_behind_a_port() -> None:
+HOLD = """
+import socket, sys
+held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+held.bind(("0.0.0.0", 0))
+print(held.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_stopped_doctor_blames_the_program_and_not_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not doctor._network_addresses():
+        pytest.skip("no network is connected here")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as selfish:
+        assert selfish.stdout is not None and selfish.stdin is not None
+        monkeypatch.setattr(network, "MDNS_PORT", int(selfish.stdout.readline()))
+        found = doctor.check_multicast(None)
+        selfish.stdin.close()
+    assert not found.ok and "this network" not in found.said
+    assert re.search(rf"is kept by .+ \({selfish.pid}\) alone", found.said), found.said
+
+
+def test_the_program_behind_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         port = listening.getsockname()[1]
         assert ports.holder(port) == "", "not ourselves"
         assert ports._inodes(port, "tcp")
+        us = os.getuid()
+        monkeypatch.setattr(os, "getuid", lambda: us + 1)
+        name = pwd.getpwuid(us).pw_name
+        assert ports.holder(port) == f"a program of the user {name}", "what is told of others' programs"
     assert ports.holder(port) == "" and not ports._inodes(port, "tcp")
 
 

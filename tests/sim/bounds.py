@@ -86,6 +86,7 @@ OF_ENGINES = [
     ),
     Bound("news seen", gossip.SEEN_MAX, lambda p: [p.engine.gossip.seen]),
     Bound("news that did not come", gossip.MISSING_MAX, lambda p: [p.engine.gossip.missing]),
+    Bound("links in whose share news is missed", gossip.MISSING_MAX, lambda p: [p.engine.gossip.shares]),
     Bound("branches", places.LINKS_MAX, lambda p: [p.engine.gossip.branches]),
     Bound("news known of a link", gossip.KNOWN_MAX, _branches(lambda branch: branch.known)),
     Bound("news asked of a link", gossip.KNOWN_MAX, _branches(lambda branch: branch.asked)),
@@ -99,6 +100,11 @@ OF_ENGINES = [
         "batches on their way", credits.BATCHES_IN_FLIGHT_MAX, _each(lambda s: s.exchange.passing.in_flight)
     ),
     Bound("differences tried", passing.TRIED_MAX, _each(lambda s: s.exchange.passing.tried)),
+    Bound(
+        "batches of streams, until all before them are taken",
+        2 * credits.BATCHES_IN_FLIGHT_MAX,
+        _each(lambda s: s.exchange.passing.streaming.coming),
+    ),
     Bound("frames that wait for a line", transport.FRAMES_WAITING_MAX, _waiting),
 ]
 

@@ -71,7 +71,7 @@ def test_every_number_stands_in_the_document_as_it_is_in_the_code() -> None:
 @pytest.mark.parametrize(
     ("sentence", "numbers"),
     [
-        ("that is greeting {} callers", ["transport.HANDSHAKES_MAX"]),
+        ("that is greeting {} callers", ["greetings.HANDSHAKES_MAX"]),
         ("greeting must be over within {} seconds", ["transport.HANDSHAKE_TIMEOUT_S"]),
         (
             "a frame of at most {} bytes and its {}-byte tag",

@@ -25,7 +25,7 @@ async def test_two_nodes_greet_and_know_each_other() -> None:
         assert (to_ben.address, to_ana.address) == (ben.address, "127.0.0.1")
         to_ben.close("")
         assert await frames(to_ana) == []
-        assert ben.end.handshakes == 0
+        assert len(ben.end.greetings) == 0
 
 
 async def test_an_invitation_reaches_both_ends() -> None:

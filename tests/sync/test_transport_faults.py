@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from protocol.errors import TheirFault, WorldFault
-from sync import transport
+from sync import greetings, transport
 from sync.addresses import client_session, link_url
 from sync.channel import MESSAGE_SIZE_BYTES_MAX, Handshake
 from sync.transport import Link, dial, serve
@@ -94,7 +94,7 @@ async def test_a_caller_that_never_greets_is_let_go(monkeypatch: pytest.MonkeyPa
         message = await ws.receive()
         assert (message.data, message.extra) == (4000, "link_timeout HANDSHAKE_TIMEOUT_S 0.1")
         assert await ben.faults.get() == "link_timeout"
-        assert ben.end.handshakes == 0
+        assert len(ben.end.greetings) == 0
 
 
 async def test_a_node_that_never_answers_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,11 +115,11 @@ async def test_a_node_that_never_answers_is_unreachable(monkeypatch: pytest.Monk
 
 async def test_too_many_greetings_at_once_are_refused_until_there_is_room() -> None:
     async with two_nodes() as (ana, ben, session):
-        ben.end.handshakes = transport.HANDSHAKES_MAX
+        ben.end.greetings.most = 0
         with pytest.raises(WorldFault) as caught:
             await dial(session, ben.address, ana.end)
         assert caught.value.code == "unreachable"
-        ben.end.handshakes = 0
+        ben.end.greetings.most = greetings.HANDSHAKES_MAX
         (await dial(session, ben.address, ana.end)).close("")
         (await ben.links.get()).close("")
 
@@ -176,7 +176,7 @@ async def test_garbage_instead_of_a_greeting() -> None:
         ws = await session.ws_connect(link_url(ben.address))
         await ws.close()
         assert [await ben.faults.get(), await ben.faults.get()] == ["bad_frame", "bad_handshake"]
-        assert ben.end.handshakes == 0
+        assert len(ben.end.greetings) == 0
 
 
 async def test_a_browsers_page_and_a_plain_visit_get_no_link() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import FormData
@@ -79,7 +81,16 @@ async def flooded(folder: Path) -> AsyncIterator[tuple[Place, Place]]:
         yield riverbend, oak
 
 
-async def test_there_and_back_on_a_stick(tmp_path: Path) -> None:
+async def test_there_and_back_on_a_stick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: set[threading.Thread] = set()
+    usual = Path.open
+
+    def opened(path: Path, *args: Any, **more: Any) -> Any:
+        if path.suffix == ".barnraise":
+            readers.add(threading.current_thread())
+        return usual(path, *args, **more)
+
+    monkeypatch.setattr(Path, "open", opened)
     async with flooded(tmp_path) as (riverbend, oak):
         posts.publish(
             riverbend.node,
@@ -97,7 +108,9 @@ async def test_there_and_back_on_a_stick(tmp_path: Path) -> None:
                 page.heading == "The file is written and checked"
                 and "opens for Oak Street alone" in page.text
             )
+            readers.clear()
             stick = await fetches(ines)
+            assert readers and threading.main_thread() not in readers, "a slow card holds up no page"
 
             await brings(ola, stick)
             page = await finished(ola)

@@ -18,6 +18,10 @@ async def test_a_coordinator_reads_how_the_network_is(ines: Person, node: Node) 
     for name in ("Multicast", "Names of the page", "Clock"):
         assert name in ines.page.text
     assert f"barnraise-{node.home.hex()[:4]}.local" in ines.page.text
+    for finding in ines.page.html.split("<h2>")[1:]:
+        unproven = "shows only once another node is heard" in finding
+        assert ("Nothing wrong found" in finding) is unproven
+        assert not unproven or "All well" not in finding
     await ines.press("Deutsch")
     assert ines.page.heading == "Wie es dem Netz geht" and "Uhr" in ines.page.text
 
@@ -33,7 +37,7 @@ def test_every_finding_can_be_said(language: str) -> None:
     gaps = dict.fromkeys(
         (
             *("places", "why", "program", "note", "host", "count", "taken", "name", "address"),
-            *("neighborhood", "port", "names", "day", "told", "heard", "size"),
+            *("neighborhood", "port", "names", "day", "told", "heard", "size", "others"),
         ),
         "100 %",
     )

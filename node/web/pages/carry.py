@@ -134,16 +134,11 @@ async def download(request: web.Request) -> web.StreamResponse:
     path = _file(node)
     if path is None or node.carrying.id != request.match_info["id"]:
         raise OurFault("not_found")
-    with path.open("rb") as file:
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": "application/octet-stream",
-                "Content-Disposition": f'attachment; filename="{carrying.file_name(node)}"',
-            }
-        )
-        response.content_length = node.carrying.size_bytes
-        await response.prepare(request)
-        while data := file.read(CHUNK_SIZE_BYTES):
-            await response.write(data)
-        await response.write_eof()
-    return response
+    return web.FileResponse(
+        path,
+        chunk_size=CHUNK_SIZE_BYTES,
+        headers={
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": f'attachment; filename="{carrying.file_name(node)}"',
+        },
+    )
