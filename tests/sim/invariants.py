@@ -241,10 +241,22 @@ def _views_differ(one: Place, other: Place) -> list[str]:
             )
             if rows(one, promises, scope, over) != rows(other, promises, scope, over):
                 found.append(f"{one} and {other} see other promises")
+            early = _sessions_ahead(one, scope, ahead) | _sessions_ahead(other, scope, ahead)
             claims = f"SELECT {CLAIM_COLUMNS} FROM view_claims WHERE scope = ? ORDER BY 1"
-            if rows(one, claims, scope) != rows(other, claims, scope):
+            ours, theirs = (
+                [row for row in rows(at, claims, scope) if row[2] not in early] for at in (one, other)
+            )
+            if ours != theirs:
                 found.append(f"{one} and {other} see other hours")
     return found
+
+
+def _sessions_ahead(place: Place, scope: bytes, ahead: int) -> set[bytes]:
+    """Sessions of which something was said on a clock that ran ahead: the other cannot have it yet."""
+    said = "SELECT {} FROM records WHERE scope = ? AND created >= ? AND kind IN ({})"
+    claims, words = said.format("id", "'hours'"), said.format("refers", "'confirm', 'dispute'")
+    sql = f"SELECT session FROM view_claims WHERE id IN ({claims}) OR id IN ({words})"
+    return {row[0] for row in rows(place, sql, scope, ahead, scope, ahead)}
 
 
 def settled(world: World, within_s: float = 120, quiet_s: float = 130) -> float:
