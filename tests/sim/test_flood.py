@@ -84,6 +84,7 @@ def test_one_who_heeds_no_credits_is_left_out_and_holds_nobody_up() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_ten_thousand_false_keys_of_ten_records_each() -> None:
     world, (quiet_s, flooded_s), flood = flooded(10_000, 10)
     assert flooded_s <= 2 * quiet_s
