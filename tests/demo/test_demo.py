@@ -44,9 +44,9 @@ def test_the_story_comes_out_well() -> None:
 @pytest.mark.parametrize(
     ("planted", "figure"),
     [
-        ("leak", "private_words_leaked"),
+        pytest.param("leak", "private_words_leaked", marks=pytest.mark.slow),
         ("loss", "acknowledged_lost_after_kill"),
-        ("minute", "sum_of_minutes"),
+        pytest.param("minute", "sum_of_minutes", marks=pytest.mark.slow),
     ],
 )
 def test_a_planted_fault_is_found(planted: str, figure: str) -> None:
