@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import hashlib
 import logging
 import os
@@ -26,7 +25,7 @@ from node.actions.carry import Asked, Writing
 from node.actions.carry_in import Outcome, Reading
 from node.actions.members import Session, coordinator
 from node.actions.names import neighborhood_name
-from node.faults import refused_by_system
+from node.faults import FULL, refused_by_system
 from protocol.bundle import PAGE_SIZE_BYTES, SIZE_BYTES_MAX, START_SIZE_BYTES, SUFFIX, header_size_bytes
 from protocol.errors import Fault, OurFault, WorldFault
 
@@ -37,7 +36,6 @@ FOLDER_NAME = "carry"
 FILE_AGE_MAX_S = 86_400
 ROOM_LEFT_BYTES = 64 * 2**20  # on the node's own card, for the records themselves
 _FLUSH_BYTES = 1 << 20
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = logging.getLogger("barnraise.carrying")
 
@@ -178,7 +176,7 @@ async def write(node: Node, work: Work, writing: Writing, target: Path, *, force
             )
         work.size_bytes = await asyncio.to_thread(_name, part, target, force)
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise WorldFault("disk_full") from error
         if error.filename == str(part):
             error.filename = str(target)  # nobody has typed the other name
@@ -269,7 +267,7 @@ async def start_in(node: Node, session: Session, chunks: AsyncIterator[bytes]) -
     except BaseException as error:
         work.state = "stopped" if isinstance(error, asyncio.CancelledError) else "refused"
         _drop(path)
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in FULL:
             raise WorldFault("disk_full") from error
         raise
     _start(work, _read_here(node, work, path))

@@ -383,9 +383,9 @@ class Links:
         """Cards renewed, the expired deleted. Nothing is deleted on our own clock alone."""
         node = self.node
         self._keep_word()
-        node.records.let_in()
         in_coalition = any(len(roster.members) > 1 for roster in node.records.known.rosters.values())
         if node.clock_note or self.port.days.disputed() or (in_coalition and not self.port.days.differences):
+            node.records.let_in()  # for that no day need be certain
             return
         node.records.expire()
         node.set_setting("floor", str(max(self.port.floor(), node.today() - 2)))

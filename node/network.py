@@ -27,6 +27,7 @@ from node.ports import holder
 from node.store import neighbors
 from protocol.scopes import DAY_S, day_of
 from sync.addresses import Interface, reachable, up_interfaces
+from sync.days import Days
 from sync.sightings import host_label, interface_of
 
 if TYPE_CHECKING:
@@ -233,13 +234,12 @@ async def hosts(node: Node, interfaces: list[Interface]) -> list[Finding]:
 def clock(node: Node, links: Links | None) -> Finding:
     """Our clock against the days of peers, the newest record held, and the day this program was made."""
     now = node.now()
-    heard = sorted(links.port.days.differences.values()) if links is not None else []
-    values = {"day": _day(now), "count": str(len(heard))}
+    days = links.port.days if links is not None else Days()
+    values = {"day": _day(now), "count": str(len(days.differences))}
     if now < BUILT_S:
         return Finding("clock", "clock_unset", "clock_off", values)
-    if heard:  # they know better than what is held here, some of which may be dated ahead
-        middle = len(heard) // 2
-        off = min(heard[(len(heard) - 1) // 2 : middle + 1], key=abs)
+    if days.differences:  # they know better than what is held here, some of which may be dated ahead
+        off = days.theirs()
         told = values | {"told": _day(now + off * DAY_S)}
         return Finding("clock", "clock_off", "clock_off", told) if abs(off) > 1 else _well("clock", values)
     if (alone := clock_alone(now, node.proven_day(), node.records.newest_created())) is not None:

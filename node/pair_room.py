@@ -69,7 +69,7 @@ class PairRoom:
             return self.node.records.add(message)
         if not self.claim(record):
             return Added("not_now", "over_quota", record)
-        added = self.node.records.add(message)
+        added = self.node.records.add(message, record)
         if added.outcome != "new":
             self.release(record)
         return added

@@ -62,8 +62,11 @@ class Days:
         apart = len(ordered) % 2 == 0 and ordered[middle] - ordered[middle - 1] > 1
         return ordered[middle - 1] if apart else None
 
+    def theirs(self) -> int:
+        """By how many days the median of the peers lies after our clock: of two middle ones the nearer."""
+        ordered = sorted(self.differences.values())
+        return min(ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1], key=abs, default=0)
+
     def clock_unset(self) -> bool:
-        """Whether our clock is more than a day off the median of at least two peers: of two, the nearer."""
-        theirs = sorted(self.differences.values())
-        middle = len(theirs) // 2
-        return len(theirs) >= 2 and min(map(abs, theirs[(len(theirs) - 1) // 2 : middle + 1])) > 1
+        """Whether our clock is more than a day off the median of at least two peers."""
+        return len(self.differences) >= 2 and abs(self.theirs()) > 1

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class Keeper(Protocol):
-    """The store, as far as it works in threads. What is called in one may take long: `keep` and `empty`."""
+    """The store, as far as it works in threads: `keep`, `drain` and `empty`, which may take long."""
 
     def check(self) -> Callable[[list[Record]], Checked]:
         """Called at once: a function for a thread that says which signatures are right."""

@@ -181,7 +181,6 @@ def _seen(node: Node, session: Session, step: StepState, said: list[Record]) -> 
     account = node.records.accounts.account(step.home, step.old)
     words = contests.with_a_say(node, step, said)
     contested = any(word.id in step.open_contests for word in words)
-    key = public_key(session.seed) if session.seed else b""
     taken_back = ours and contested and reissues.is_signing_key(node.connection, step.old)
     decides = ours and contested and not taken_back and coordinates
     to_cite = bool(_to_cite(node, step, said))
@@ -194,11 +193,11 @@ def _seen(node: Node, session: Session, step: StepState, said: list[Record]) -> 
         neighborhood=neighborhood_name(node, step.home),
         created=step.created,
         state="taken_back" if taken_back else state,
-        can_contest=bool(key) and contests.can_contest(node, key, step, said),
+        can_contest=bool(session.key) and contests.can_contest(node, session.key, step, said),
         can_say_again=decides and to_cite,
         can_assent=contested and coordinates and bool(_to_assent(node, step)),
         can_take_back=decides and reissues.account_of_step(node.connection, step.old, step.new) is not None,
-        mine=ours and key in (step.old, step.new),
+        mine=ours and session.key in (step.old, step.new),
         waits=ours and contested and not taken_back and not to_cite,
     )
 
@@ -265,7 +264,7 @@ def take_back(node: Node, session: Session, old: bytes, new: bytes) -> None:
     with node.records.transaction():
         reissues.take_back(node.connection, account, old)
     for token, held in list(node.sessions.items()):
-        if held.seed and public_key(held.seed) in (old, new):
+        if held.key in (old, new):
             members.sign_out(node, token)
 
 

@@ -89,8 +89,7 @@ def step_of(node: Node, home: bytes, old: bytes, new: bytes) -> StepState:
 async def contest(node: Node, session: Session, home: bytes, old: bytes, new: bytes) -> None:
     """Say that a re-issue is wrong, with the key of this session. Raises OurFault: not_yours, over_quota."""
     step = step_of(node, home, old, new)
-    key = public_key(session.seed)
-    if not can_contest(node, key, step, said(node, [home]).get((home, old, new), [])):
+    if not can_contest(node, session.key, step, said(node, [home]).get((home, old, new), [])):
         raise OurFault("not_yours")
     await _contest_with(node, session.seed, step)
 

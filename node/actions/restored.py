@@ -37,10 +37,8 @@ if TYPE_CHECKING:
 EDITS_ADDED = 1_000
 _RESTORED, _PROVEN = "restored", "rosters_proven"
 _ROTATED = "rotated"
-_GIVEN, _WHOLE = (
-    "aside ",
-    "whole ",
-)  # how the settings begin that say of a set who has given, and that all is here
+# How the settings begin that say of a set who has given, and that all is here.
+_GIVEN, _WHOLE = "aside ", "whole "
 
 
 @dataclass(frozen=True, slots=True)

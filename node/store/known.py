@@ -15,14 +15,12 @@ from protocol.kinds.roster import Roster, build_roster, homes_named
 from protocol.record import Record, parse
 from protocol.scopes import KEYS_SCOPE, coalition
 
-DISPUTED_DAY = (
-    "disputed_day"  # setting: the day that a neighbor says, before ours, while nobody can tell whose is right
-)
+# Setting: the day that a neighbor says, before ours, while nobody can tell whose is right.
+DISPUTED_DAY = "disputed_day"
 ROSTER_KINDS = ("charter", "epoch", "assent", "sponsor", "leave")
 KEY_KINDS = ("inception", "rotation")
-PARSED_MAX = (
-    4_000  # records of keys, rosters and accounts that stay taken apart, some 10 MB: each change reads all
-)
+# Records of keys, rosters and accounts that stay taken apart, some 10 MB: each change reads all.
+PARSED_MAX = 4_000
 
 
 def load(connection: sqlite3.Connection, own_home: bytes, today: int) -> Known:

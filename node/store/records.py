@@ -136,13 +136,16 @@ class Records(Rows):
         self._slots.clear()
         self.indexes.clear()
 
-    def add(self, message: bytes) -> Added:
-        """Judge `message` and, if it is in, store it with its views. Total: raises only WorldFault."""
+    def add(self, message: bytes, parsed: Record | None = None) -> Added:
+        """Judge `message` and, if it is in, store it with its views. Total: raises only WorldFault.
+
+        `parsed` is the record in it, where the caller has read it.
+        """
         digest = hashlib.sha256(message).digest()
         if digest in self._refused:
             return Added("never", self._refused[digest])
         try:
-            record = parse(message)
+            record = parsed or parse(message)
         except TheirFault as fault:
             return self._refuse(digest, fault.code)
         return self._add(record, digest, frozenset())

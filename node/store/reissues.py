@@ -134,8 +134,8 @@ def own_steps(connection: sqlite3.Connection) -> set[tuple[bytes, bytes]]:
 def contest_to_beat(connection: sqlite3.Connection, scope: bytes, home: bytes, before: int) -> bytes | None:
     """The thing of the highest contest in a full quota; None where there is room. `before` as in quota.py."""
     row = connection.execute(
-        "SELECT DISTINCT thing FROM records WHERE scope = ? AND home = ? AND kind = 'contest' AND status = 0"
-        " AND created < ? ORDER BY thing LIMIT 1 OFFSET ?",
+        "SELECT DISTINCT thing FROM records WHERE +scope = ? AND home = ? AND kind = 'contest'"
+        " AND +status = 0 AND created < ? ORDER BY thing LIMIT 1 OFFSET ?",
         (scope, home, before, ACCOUNT_SLOTS - 1),
     ).fetchone()
     return row[0] if row else None

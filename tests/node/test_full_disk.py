@@ -12,7 +12,9 @@ import pytest
 from node import network
 from node.actions import posts
 from node.store import keeping
+from node.store.database import open_database
 from node.store.keeping import DISK_FAILS, DISK_FULL, Keeper
+from node.store.records import Records
 from protocol.errors import TheirFault, WorldFault
 from sync import turns
 from tests.node.serving import Place, found, link, places, until
@@ -86,7 +88,7 @@ async def test_a_failed_write_is_not_believed_the_second_time(
     ],
 )
 def test_whose_fault_it_is(error: Exception, note: str | None) -> None:
-    keeper = Keeper(None, None)  # type: ignore[arg-type]
+    keeper = Keeper(Records(open_database(None).conn, lambda: 0), None)
     assert keeper.failed(error) is (note is not None)
     assert keeper.note == (note or "")
     keeper.worked()
@@ -94,7 +96,7 @@ def test_whose_fault_it_is(error: Exception, note: str | None) -> None:
 
 
 def test_a_wrong_statement_is_not_the_disks_fault_and_a_locked_file_is(tmp_path: Path) -> None:
-    keeper = Keeper(None, None)  # type: ignore[arg-type]
+    keeper = Keeper(Records(open_database(None).conn, lambda: 0), None)
     one, other = (sqlite3.connect(tmp_path / "a.db", isolation_level=None, timeout=0) for _ in range(2))
     with pytest.raises(sqlite3.OperationalError) as wrong:
         one.execute("SELECT nothing FROM nowhere")

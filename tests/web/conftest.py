@@ -13,7 +13,9 @@ from pytest_aiohttp import AiohttpServer
 from node.actions import setup
 from node.app import Node
 from node.settings import Settings
+from node.store import neighbors
 from node.web.app import build_app
+from tests.protocol.helpers import Neighborhood
 from tests.web.phones import ARGUMENTS
 from tests.web.reader import Page, Person
 
@@ -90,6 +92,16 @@ async def ines(node: Node, person: Callable[..., Person]) -> Person:
     await set_up(node, ines)
     await ines.press("I have it", have_it="yes")
     return ines
+
+
+def linked_with(node: Node, name: str) -> Neighborhood:
+    """A neighborhood that this node is linked with and whose keys it has; its own node is never heard."""
+    other = Neighborhood(name)
+    with node.records.transaction():
+        neighbors.set_neighbor(node.connection, other.id, "linked", name=name)
+        node.records.known_changed()
+        node.records.add(other.inception.message)
+    return other
 
 
 async def post(who: Person, type: str, title: str, category: str = "rides", **entered: str) -> str:

@@ -6,22 +6,17 @@ from pathlib import Path
 
 from node.actions import neighborhoods
 from node.app import Node
-from node.store import neighbors
 from tests.cli.world import Person as Typist
 from tests.cli.world import found_neighborhood
 from tests.node.serving import settings_of
-from tests.protocol.helpers import Neighborhood
+from tests.web.conftest import linked_with
 from tests.web.reader import Person
 from tests.web.test_every_page import check
 
 
 async def test_found_it_anew_on_the_page_of_the_old_one(ines: Person, node: Node) -> None:
     (session,) = node.sessions.values()
-    oak = Neighborhood("Oak Street")
-    with node.records.transaction():
-        neighbors.set_neighbor(node.connection, oak.id, "linked", name="Oak Street")
-        node.records.known_changed()
-        node.records.add(oak.inception.message)
+    oak = linked_with(node, "Oak Street")
     old = neighborhoods.found_coalition(node, session, name="Valley", agreement="Be kind.", members=[oak.id])
     await ines.open(f"/coalitions/{old.hex()}")
     assert f"/coalitions/new?former={old.hex()}" in ines.page.links

@@ -15,8 +15,7 @@ from node.store import neighbors
 from node.web.codes import qr_svg
 from protocol.kinds.accounts import Succession
 from protocol.scopes import LOCAL_SCOPE
-from tests.protocol.helpers import Neighborhood
-from tests.web.conftest import PASSPHRASE, post, set_up
+from tests.web.conftest import PASSPHRASE, linked_with, post, set_up
 from tests.web.reader import Neighbor, Page, Person
 from tests.web.test_every_page import check
 
@@ -174,11 +173,7 @@ async def test_what_a_restored_node_holds_back_is_shown_and_a_coordinator_may_go
     """A neighbor may know that it was erased. Whoever knows that none will be reached presses on."""
     ines, words = founded
     (session,) = node.sessions.values()
-    oak = Neighborhood("Oak Street")
-    with node.records.transaction():
-        neighbors.set_neighbor(node.connection, oak.id, "linked", name="Oak Street")
-        node.records.known_changed()
-        node.records.add(oak.inception.message)
+    oak = linked_with(node, "Oak Street")
     neighborhoods.found_coalition(node, session, name="Valley", agreement="", members=[oak.id])
     await post(ines, "need", "Ride to the clinic", where="region")
     assert "/recovery/held" not in (await ines.open("/recovery")).links
